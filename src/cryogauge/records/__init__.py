@@ -1,0 +1,21 @@
+"""What passes between rooms: frozen dataclasses, table schemas, typed errors. numpy and pandas only."""
+
+from cryogauge.records.errors import BadInput, CryogaugeError, Retryable
+from cryogauge.records.judgement import SCORE_COLUMNS, SLICE_COLUMNS, TomogramJudgement
+from cryogauge.records.picks import PICK_COLUMNS, check_picks
+from cryogauge.records.tiltseries import TILT_COLUMNS, TiltSeries
+from cryogauge.records.volume import Volume
+
+__all__ = [
+    "PICK_COLUMNS",
+    "SCORE_COLUMNS",
+    "SLICE_COLUMNS",
+    "TILT_COLUMNS",
+    "BadInput",
+    "CryogaugeError",
+    "Retryable",
+    "TiltSeries",
+    "TomogramJudgement",
+    "Volume",
+    "check_picks",
+]
