@@ -1,1 +1,24 @@
-"""."""
+"""Files ↔ records, lazily: a slice costs the reading of a slice. The only place that converts units and origins."""
+
+from cryogauge.io.content import content_key
+from cryogauge.io.find import TomogramSource, find_tomograms
+from cryogauge.io.formats import formats, open_volume
+from cryogauge.io.mrc_write import MrcWriter, write_mrc
+from cryogauge.io.picks import read_picks, write_picks
+from cryogauge.io.pictures import read_picture
+from cryogauge.io.tilt_series import read_tilt_series, write_tilt_series
+
+__all__ = [
+    "MrcWriter",
+    "TomogramSource",
+    "content_key",
+    "find_tomograms",
+    "formats",
+    "open_volume",
+    "read_picks",
+    "read_picture",
+    "read_tilt_series",
+    "write_mrc",
+    "write_picks",
+    "write_tilt_series",
+]

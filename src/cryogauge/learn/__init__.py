@@ -1,1 +1,1 @@
-"""."""
+"""One training loop with checkpoints, and weights that travel with a model card."""

@@ -1,0 +1,58 @@
+# Needs Python 3.11 and make; everything else goes into .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ONLY ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint docs bench validate train clean
+
+help:
+	@echo "make demo                 simulate, reconstruct, degrade, score and rank a small tomogram (minutes)"
+	@echo "make test                 every check: style, types, layers, tests"
+	@echo "make lint                 style, types and layers only"
+	@echo "make docs                 the documentation, as a site in site/"
+	@echo "make validate [ONLY=name] how good the judgement is, into docs/figures.json"
+	@echo "make bench [ONLY=name]    how fast and how small it is, into docs/figures.json"
+	@echo "make train                the shipped weights again, in stages that resume (hours)"
+	@echo "make install              only create .venv"
+
+# torch first and pinned, so that nothing else chooses another build of it.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+install: $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/cryogauge demo --out demo
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+# Two workers share the machine with what they start: one thread each.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
+
+docs: $(STAMP)
+	$(BIN)/python -m tools.figures
+	$(BIN)/python -m tools.reference
+	$(BIN)/zensical build --clean --strict -f mkdocs.yml
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(ONLY)
+
+validate: $(STAMP)
+	$(BIN)/python -m validation $(ONLY)
+
+train: $(STAMP)
+	$(BIN)/cryogauge train compact --out work/compact
+
+clean:
+	rm -rf build dist site demo .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,103 @@
+"""How far a batch is: a bar on a terminal, a plain line a minute in a log; all of it on stderr."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cryogauge.cli.terminal import tell
+
+
+class Progress:
+    """What is known of a batch under way.
+
+    Parameters
+    ----------
+    total
+        Number of items.
+    what
+        What the items are called, in the plural.
+    """
+
+    def __init__(self, total: int, what: str) -> None:
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self._worked = 0
+        self._what = what
+        self._start = time.monotonic()
+
+    def advance(self, *, failed: bool = False, worked: bool = True) -> None:
+        """Count an item; one that took no work (done by an earlier run) does not enter the estimate."""
+        self.done += 1
+        self.failed += failed
+        self._worked += worked
+
+    def say(self, text: str) -> None:
+        """A line beside the bar."""
+        tell(text)
+
+    def line(self) -> str:
+        """How far it is, in a sentence."""
+        text = f"{self.done} of {self.total} {self._what}"
+        if self.failed:
+            text += f", {self.failed} failed"
+        if self._worked and self.done < self.total:
+            seconds = (time.monotonic() - self._start) / self._worked * (self.total - self.done)
+            text += f", about {seconds / 60:.0f} min left" if seconds >= 60 else ", less than a minute left"
+        return text
+
+
+@contextmanager
+def show_progress(total: int, what: str, *, every_s: float = 60.0) -> Iterator[Progress]:
+    """Show a batch's progress while the context lasts.
+
+    Parameters
+    ----------
+    total
+        Number of items.
+    what
+        What the items are called, in the plural.
+    every_s
+        Time between two lines where stderr is no terminal.
+    """
+    if sys.stderr.isatty():
+        with _bar(total, what) as progress:
+            yield progress
+        return
+    progress = Progress(total, what)
+    over = threading.Event()
+
+    def speak() -> None:
+        while not over.wait(every_s):
+            tell(progress.line())
+
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        yield progress
+    finally:
+        over.set()
+        speaker.join()
+
+
+@contextmanager
+def _bar(total: int, what: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True, highlight=False), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+
+        class OnBar(Progress):
+            def advance(self, *, failed: bool = False, worked: bool = True) -> None:
+                super().advance(failed=failed, worked=worked)
+                bar.update(task, completed=self.done)
+
+            def say(self, text: str) -> None:
+                bar.console.print(text, markup=False, soft_wrap=True)
+
+        yield OnBar(total, what)

@@ -1,0 +1,178 @@
+"""``cryogauge score``."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
+
+if TYPE_CHECKING:
+    from cryogauge.cli.scoring import Scored
+    from cryogauge.io import TomogramSource
+    from cryogauge.score import ScoreSettings
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter("give a positive number of Å")
+    return value
+
+
+def score(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATHS...",
+            help="Tomograms (MRC family, HDF5, OME-Zarr, TIFF stacks), folders of them, globs, .txt lists of paths, "
+            "or a copick configuration.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it does only what is missing."),
+    ],
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-size", metavar="A", help="Edge of a voxel in Å, where the files do not say.", callback=_positive
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
+    ] = "compact",
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", help="Weights (.safetensors) for a model that ships without."),
+    ] = None,
+    local_map: Annotated[
+        bool, typer.Option("--local-map/--no-local-map", help="Keep a map of the quality within each slice.")
+    ] = True,
+    slices: Annotated[
+        bool, typer.Option("--slices", help="Take single pictures (PNG, JPEG, TIFF, 2-D MRC) as one slice each.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time; one takes all cores by itself.")
+    ] = 1,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
+    ] = "auto",
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Rank tomograms by how small a feature can be told apart in them.
+
+    Writes scores.csv (one row a tomogram), slices.csv (one row a slice) and report.html to DIR and prints the ranked
+    table. Exits with 1 when some inputs could not be judged (failed.csv says why), with 2 when the call was wrong.
+    """
+    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.scoring import score_all
+    from cryogauge.jobs import threads_each
+    from cryogauge.score import ScoreSettings, weights_checksum
+
+    sources = find_sources(paths, out)
+    settings = ScoreSettings(
+        pixel_size_A=pixel_size,
+        model=model,
+        weights=None if weights is None else str(weights),
+        local_map=local_map,
+        device=device,
+        threads=threads_each(workers),
+        slices=slices,
+    )
+    checksum = weights_checksum(settings)
+    make_folder(out)
+    try:
+        with show_progress(len(sources), "tomograms") as progress:
+            scored = score_all(
+                sources,
+                out,
+                settings,
+                weights_checksum=checksum,
+                workers=workers,
+                progress=progress,
+                debug=debug,
+            )
+    except KeyboardInterrupt:
+        tell("interrupted: what was done is kept; run the same command again to go on")
+        raise typer.Exit(130) from None
+    report = write_outputs(out, scored, settings, checksum)
+    show_scored(out, scored, report, as_json=as_json)
+    if scored.failures:
+        raise typer.Exit(1)
+
+
+def find_sources(paths: "list[str]", out: Path) -> "list[TomogramSource]":
+    """Tomograms among ``paths``, without what an earlier run left in ``out``; raises ``BadInput`` for none."""
+    from cryogauge.io import find_tomograms
+    from cryogauge.records import BadInput
+
+    ours = out.resolve()
+    sources = [source for source in find_tomograms(paths) if ours not in Path(source.uri).resolve().parents]
+    if not sources:
+        raise BadInput(
+            f"no tomogram in {' '.join(paths)}", "give files or folders with .mrc, .rec, .hdf, .zarr or .tif in them"
+        )
+    return sources
+
+
+def make_folder(out: Path) -> None:
+    """Make the output folder; raises ``BadInput`` where that cannot be."""
+    from cryogauge.records import BadInput
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "refused").lower()
+        raise BadInput(f"cannot make the folder {out}: {reason}", "give another folder by --out") from error
+
+
+def write_outputs(out: Path, scored: "Scored", settings: "ScoreSettings", checksum: str) -> Path:
+    """Write the tables, the report and what was used; the report's path."""
+    from cryogauge import __version__
+    from cryogauge.cli import tables
+    from cryogauge.report import write_report
+    from cryogauge.score import load_judgement
+
+    rows = ranked(scored.rows)
+    folders = [scored.folders[row["tomogram"]] for row in rows]
+    tables.write_scores(out / "scores.csv", rows, scored.failures)
+    tables.write_failures(out / "failed.csv", scored.failures)
+    tables.write_slices(out / "slices.csv", folders)
+    used = {"model": settings.model, "weights_checksum": checksum, "version": __version__, **asdict(settings)}
+    tables.write_settings(out / "settings.json", used)
+    return write_report(out / "report.html", map(load_judgement, folders), scored.failures, settings=used)
+
+
+def ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows by falling TomoScore, as the report and the terminal show them."""
+    from cryogauge.report.columns import best_first
+
+    return [rows[position] for position in best_first(rows)]
+
+
+def show_scored(out: Path, scored: "Scored", report: Path, *, as_json: bool) -> None:
+    """Print the ranked table, or all of it as JSON; what was done goes to stderr."""
+    if as_json:
+        print_json(
+            {
+                "scores": ranked(scored.rows),
+                "failed": [asdict(failure) for failure in scored.failures],
+                "out": out,
+                "report": report,
+            }
+        )
+    else:
+        from cryogauge.report import ranked_table
+
+        output_console().print(ranked_table(scored.rows, scored.failures))
+    now = len(scored.rows) - scored.already_done
+    parts = [f"{now} scored"]
+    if scored.already_done:
+        parts.append(f"{scored.already_done} already done")
+    if scored.failures:
+        parts.append(f"{len(scored.failures)} failed")
+    tell(f"{', '.join(parts)}; report: {report}")

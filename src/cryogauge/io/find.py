@@ -1,0 +1,173 @@
+"""From what a person names to the tomograms meant."""
+
+import glob
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryogauge.io import copick
+from cryogauge.io.formats import is_local, known_suffixes
+from cryogauge.io.zarr import is_zarr
+from cryogauge.records import BadInput
+
+_log = logging.getLogger("cryogauge.io")
+
+
+@dataclass(frozen=True)
+class TomogramSource:
+    """A tomogram to be opened.
+
+    Attributes
+    ----------
+    uri
+        What ``open_volume`` takes.
+    name
+        What to call it in tables, unique among those found with it; fit for a file name.
+    """
+
+    uri: str
+    name: str
+
+
+def find_tomograms(inputs: Sequence[str | Path]) -> list[TomogramSource]:
+    """The tomograms that paths, patterns, lists, projects and addresses stand for.
+
+    Parameters
+    ----------
+    inputs
+        Each a file; a pattern (``*``, ``?``, ``[…]``, ``**``); a folder, searched through and through but for
+        hidden names, by the endings of the known formats; a ``.txt`` file with one of these a line, relative to
+        it, ``#`` starting a comment; an OME-Zarr folder or URL; a copick configuration (``CONFIG.json`` or
+        ``copick:CONFIG.json``) for all its tomograms, or ``copick:CONFIG.json#RUN/SPACING/TYPE`` for one.
+
+    Returns
+    -------
+    list of TomogramSource
+        Each tomogram once, in the natural order of the URIs (``TS_2`` before ``TS_10``).
+
+    Raises
+    ------
+    BadInput
+        When something named does not exist, may not be read, or stands for no tomogram.
+    """
+    uris = {_identity(uri): uri for each in inputs for uri in _expand(str(each))}
+    ordered = sorted(uris.values(), key=_natural)
+    return [TomogramSource(uri, name) for uri, name in zip(ordered, _names(ordered), strict=True)]
+
+
+def _expand(item: str) -> Iterator[str]:
+    if item.startswith(copick.PREFIX):
+        config, _, member = item.removeprefix(copick.PREFIX).partition("#")
+        yield from [item] if member else copick.tomogram_uris(config)
+        return
+    path = Path(item)
+    if not is_local(item):
+        yield item.rstrip("/")
+    elif path.is_dir():
+        yield from [item] if is_zarr(path) else _in_folder(path)
+    elif path.suffix.lower() == ".txt" and path.is_file():
+        yield from _in_list(path)
+    elif path.suffix.lower() == ".json" and path.is_file():
+        yield from copick.tomogram_uris(item)
+    elif path.exists():
+        yield item
+    elif glob.has_magic(item):
+        yield from _by_pattern(item)
+    else:
+        raise BadInput(f"{item} does not exist", "check the path")
+
+
+def _in_folder(folder: Path) -> list[str]:
+    def unreadable(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise BadInput(f"the folder {folder} may not be read", "ask its owner for permission") from error
+        _log.warning("the folder %s may not be read and is left out", error.filename)
+
+    suffixes = known_suffixes()
+    found = []
+    for parent, folders, files in os.walk(folder, onerror=unreadable):
+        visible = sorted(name for name in folders if not name.startswith("."))
+        inside = [name for name in visible if is_zarr(Path(parent, name))]
+        folders[:] = [name for name in visible if name not in inside]
+        inside += [name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
+        found += [str(Path(parent, name)) for name in inside]
+    if not found:
+        raise BadInput(f"no tomogram lies in {folder}", f"known are {' '.join(suffixes)}")
+    return found
+
+
+def _by_pattern(pattern: str) -> Iterator[str]:
+    suffixes = known_suffixes()
+    hits = [hit for hit in glob.glob(pattern, recursive=True) if is_zarr(Path(hit)) or hit.lower().endswith(suffixes)]
+    inside = [hit for hit in hits if not any(is_zarr(parent) for parent in Path(hit).parents)]
+    if not inside:
+        raise BadInput(f"no tomogram matches {pattern}", f"known are {' '.join(suffixes)}")
+    yield from inside
+
+
+def _in_list(path: Path) -> Iterator[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not a text file", "a list has one path a line") from error
+    items = [line.partition("#")[0].strip() if not line.startswith(copick.PREFIX) else line.strip() for line in lines]
+    if not any(items):
+        raise BadInput(f"the list {path} is empty", "a list has one path a line")
+    for number, item in enumerate(items, 1):
+        if not item:
+            continue
+        if Path(item).suffix.lower() == ".txt":
+            raise BadInput(f"{path}, line {number}: a list may not name another list ({item})")
+        try:
+            if item.startswith(copick.PREFIX):
+                yield from _expand(copick.PREFIX + str(path.parent / item.removeprefix(copick.PREFIX)))
+            else:
+                yield from _expand(str(path.parent / item) if is_local(item) else item)
+        except BadInput as error:
+            raise BadInput(f"{path}, line {number}: {error.message}", error.hint) from error
+
+
+def _identity(uri: str) -> str:
+    """One value for all ways of writing the same path."""
+    return os.path.realpath(uri) if is_local(uri) else uri
+
+
+def _natural(uri: str) -> list[tuple[int, str]]:
+    """Runs of digits count as numbers."""
+    parts = re.split(r"(\d+)", uri)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+
+def _names(uris: Sequence[str]) -> list[str]:
+    """The shortest name of each that no other one has."""
+    choices = [_candidates(uri) for uri in uris]
+    used = [0] * len(uris)
+    while True:
+        names = [choice[place] for choice, place in zip(choices, used, strict=True)]
+        counts = Counter(names)
+        again = [i for i, name in enumerate(names) if counts[name] > 1 and used[i] + 1 < len(choices[i])]
+        if not again:
+            break
+        for i in again:
+            used[i] += 1
+    repeated = {name for name, count in counts.items() if count > 1}
+    return [f"{name}_{i}" if name in repeated else name for i, name in enumerate(names, 1)]
+
+
+def _candidates(uri: str) -> list[str]:
+    """Names from short to long: stem, file name, then with ever more folders before it."""
+    if uri.startswith(copick.PREFIX):
+        config, _, member = uri.removeprefix(copick.PREFIX).partition("#")
+        run, spacing, kind = (*member.split("/"), "", "")[:3]
+        return [run, f"{run}_{spacing}", f"{run}_{spacing}_{kind}", f"{Path(config).stem}_{run}_{spacing}_{kind}"]
+    path = Path(os.path.abspath(uri)) if is_local(uri) else Path(uri.partition("://")[2])
+    suffixes = sorted((s for s in known_suffixes() if path.name.lower().endswith(s)), key=len)
+    stem = path.name[: -len(suffixes[-1])] if suffixes else path.stem
+    folders = [part for part in path.parts[:-1] if part != os.sep][::-1]
+    longer = ["_".join([*folders[:depth][::-1], stem]) for depth in range(1, len(folders) + 1)]
+    whole = ["_".join([*folders[:depth][::-1], path.name]) for depth in range(len(folders) + 1)]
+    return [stem or path.name, *longer, *whole]

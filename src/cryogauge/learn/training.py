@@ -1,0 +1,137 @@
+"""One training loop for every network of the house: resumable, in stages, with an averaged model."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryogauge.records import BadInput
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to learn.
+
+    Attributes
+    ----------
+    steps
+        Optimiser steps in all.
+    learning_rate, warm_up, weight_decay
+        AdamW's peak rate, the part of the steps in which it rises linearly, and the decay; the rate then falls
+        along a half cosine.
+    averaging
+        Decay of the exponential moving average of the weights, which is what is kept.
+    """
+
+    steps: int
+    learning_rate: float = 1e-3
+    warm_up: float = 0.05
+    weight_decay: float = 0.01
+    averaging: float = 0.999
+
+
+def fit(
+    model: "nn.Module",
+    batches: Iterator[Any],
+    loss: Callable[["nn.Module", Any], "Tensor"],
+    schedule: Schedule,
+    folder: Path,
+    *,
+    stage_minutes: float = 55.0,
+    report_every: int = 100,
+) -> bool:
+    """Train until the schedule ends or the stage's time is up; call again to go on.
+
+    Parameters
+    ----------
+    model
+        Trained in place; holds the averaged weights on return.
+    batches
+        Endless iterator of whatever ``loss`` takes.
+    loss
+        ``loss(model, batch)`` returns a scalar.
+    folder
+        Where ``checkpoint.pt`` and ``log.jsonl`` are kept.
+    stage_minutes
+        Stop after this long; a checkpoint is written every five minutes and at the end.
+
+    Returns
+    -------
+    bool
+        Whether the schedule has been completed.
+
+    Raises
+    ------
+    BadInput
+        When the folder holds a checkpoint of another schedule.
+    """
+    import numpy as np
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "checkpoint.pt"
+    decay = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decay, "weight_decay": schedule.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate)
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.averaging), use_buffers=True
+    )
+    step = 0
+    if checkpoint.exists():
+        # our own file, and read as plain tensors all the same
+        state = torch.load(checkpoint, weights_only=True)
+        if json.loads(state["schedule"]) != asdict(schedule):
+            raise BadInput(f"{checkpoint} belongs to another schedule", "use another folder, or delete it to start anew")
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        step = int(state["step"])
+
+    def save() -> None:
+        state = {
+            "model": model.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
+            "step": step, "schedule": json.dumps(asdict(schedule)),
+        }  # fmt: skip
+        torch.save(state, checkpoint.with_suffix(".part"))
+        checkpoint.with_suffix(".part").replace(checkpoint)
+
+    model.train()
+    started = saved = time.monotonic()
+    recent: list[float] = []
+    while step < schedule.steps and time.monotonic() - started < 60.0 * stage_minutes:
+        done = step / schedule.steps
+        rising = done / max(schedule.warm_up, 1e-9)
+        factor = rising if rising < 1 else 0.5 * (1 + np.cos(np.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.learning_rate * max(factor, 1e-3)
+        value = loss(model, next(batches))
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimiser.step()
+        # a long average of the first steps would only remember the random start
+        average.update_parameters(model) if step > 200 else average.module.load_state_dict(model.state_dict())
+        step += 1
+        recent.append(float(value.detach()))
+        if step % report_every == 0:
+            line = {"step": step, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - started}
+            with (folder / "log.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            log.info("step %d of %d, loss %.4f", step, schedule.steps, line["loss"])
+            recent = []
+        if time.monotonic() - saved > 300.0:
+            save()
+            saved = time.monotonic()
+    save()
+    model.load_state_dict(average.module.state_dict())
+    model.eval()
+    return step >= schedule.steps

@@ -1,0 +1,185 @@
+"""Training examples: simulated tomograms with their labels, and batches drawn from them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from cryogauge.imaging.degrade import randomise_phases
+from cryogauge.records import BadInput
+from cryogauge.score.grey import LIMIT, STEPS, fit_volume, reflected, sample_pixels
+from cryogauge.score.network import CONTEXT
+from cryogauge.simulate import oracle
+from cryogauge.simulate.fields import smooth_field
+from cryogauge.simulate.recipe import Recipe, draw
+from cryogauge.simulate.tomogram import make_tomogram
+
+
+@dataclass(frozen=True)
+class Example:
+    """A tomogram as the network sees it, and its labels.
+
+    Attributes
+    ----------
+    grey
+        int8 ``(z, y, x)``: normal scores referred to the volume's emptiest slices.
+    interior
+        int8 ``(256,)``: what each grey value becomes when the empty slices are missing and the reference must be
+        taken within the specimen.
+    quality, structure
+        float16 and bool ``(z, y / 16, x / 16)``.
+    score
+        float32 ``(z,)``: the oracle's slice scores.
+    """
+
+    grey: np.ndarray
+    interior: np.ndarray
+    quality: np.ndarray
+    structure: np.ndarray
+    score: np.ndarray
+
+
+def make_example(recipe: Recipe, index: int) -> Example:
+    """Simulate tomogram ``index`` of a recipe and label it."""
+    made = make_tomogram(draw(recipe, index))
+    truth = oracle.judge(made.data, made.specimen.biology_V)
+    rng = np.random.default_rng([recipe.seed, index, 1])
+    to_grey, _ = fit_volume(sample_pixels(made.data, rng))
+    grey = to_grey(made.data)
+    inside = np.flatnonzero(truth.structure.mean(axis=(1, 2)) > 0.05)
+    if len(inside) >= 8:
+        again, _ = fit_volume(sample_pixels(grey[inside[0] : inside[-1] + 1], rng))
+        interior = again(np.arange(-128, 128, dtype=np.float32))
+    else:
+        interior = np.arange(-128, 128).astype(np.int8)
+    quality = gaussian_filter1d(truth.quality, oracle.LABEL_Z_SIGMA, axis=0, mode="nearest")
+    return Example(grey, interior, quality.astype(np.float16), truth.structure, truth.score)
+
+
+def write_example(example: Example, path: Path) -> None:
+    """Save an example; written under a temporary name and renamed."""
+    part = path.with_suffix(".part.npz")
+    np.savez(part, **{name: getattr(example, name) for name in Example.__dataclass_fields__})
+    part.replace(path)
+
+
+def read_examples(folder: Path) -> list[Example]:
+    """Every example in a folder, in memory; raises ``BadInput`` when there is none."""
+    found = []
+    for path in sorted(folder.glob("[0-9]*.npz")):
+        with np.load(path, allow_pickle=False) as arrays:
+            found.append(Example(**{name: arrays[name] for name in Example.__dataclass_fields__}))
+    if not found:
+        raise BadInput(f"{folder} holds no training examples", "make them first")
+    return found
+
+
+def batches(examples: list[Example], size: int, seed: int, *, single: bool = False) -> Iterator[dict[str, np.ndarray]]:
+    """Endless batches with every score category alike, turned, flipped and inverted, and one in ten without structure.
+
+    Parameters
+    ----------
+    examples
+        The training set.
+    size
+        Slices in a batch.
+    single
+        One slice as input, ranked within itself, in place of five.
+
+    Yields
+    ------
+    dict
+        ``input`` float32 ``(size, channels, y, x)``, ``quality`` and ``structure`` ``(size, y', x')``.
+    """
+    rng = np.random.default_rng(seed)
+    place = np.array([(i, z) for i, e in enumerate(examples) for z in range(len(e.score))])
+    score = np.concatenate([e.score for e in examples])
+    category = np.digitize(score, (0.05, 0.2, 0.35, 0.5, 0.65, 0.8))
+    groups = [np.flatnonzero(category == k) for k in range(7)]
+    groups = [g for g in groups if len(g) >= 20]
+    while True:
+        inputs, quality, structure = [], [], []
+        for _ in range(size):
+            i, z = place[rng.choice(groups[rng.integers(len(groups))])]
+            example = examples[i]
+            image, labels, mask = _pick(example, int(z), rng, single)
+            if rng.random() < 0.12:
+                image, nothing = _without_structure(image, rng), True
+                labels, mask = labels * 0, mask & (not nothing)
+            turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+            image, labels, mask = (_turned(a, turn, flip) for a in (image, labels, mask))
+            if rng.random() < 0.5:
+                image = -image
+            if not single and rng.random() < 0.5:
+                image = image[::-1]
+            if rng.random() < 0.2:
+                spots = rng.random(image.shape[1:]) < 10 ** rng.uniform(-4, -2.7)
+                image = np.where(spots & (rng.random(image.shape) < 0.8), rng.choice([-LIMIT, LIMIT]), image)
+            inputs.append(image)
+            quality.append(labels)
+            structure.append(mask)
+        yield {
+            "input": np.ascontiguousarray(np.stack(inputs), dtype=np.float32),
+            "quality": np.stack(quality).astype(np.float32),
+            "structure": np.stack(structure).astype(np.float32),
+        }
+
+
+def _pick(example: Example, z: int, rng: np.random.Generator, single: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Input and labels of one slice."""
+    labels, mask = example.quality[z].astype(np.float32), example.structure[z]
+    if single:
+        return ranked(example.grey[z].astype(np.float32) + rng.uniform(-0.5, 0.5, example.grey[z].shape))[None], labels, mask
+    index = reflected(z + np.array(CONTEXT), len(example.grey))
+    grey = example.grey[index]
+    if rng.random() < 0.25:
+        grey = example.interior[grey.astype(np.int16) + 128]
+    image = grey.astype(np.float32) / STEPS
+    if rng.random() < 0.5:
+        # the reference is a sample of a few slices: let its scale be uncertain
+        image = np.clip(image * rng.uniform(0.75, 1.3) + rng.normal(0, 0.1), -LIMIT, LIMIT)
+    return image, labels, mask
+
+
+def ranked(image: np.ndarray) -> np.ndarray:
+    """Normal scores of a picture's pixels among themselves, float32."""
+    from scipy.special import ndtri
+
+    flat = image.ravel()
+    order = np.empty(len(flat), dtype=np.float64)
+    order[np.argsort(flat, kind="stable")] = np.arange(len(flat)) + 0.5
+    return np.clip(ndtri(order / len(flat)), -LIMIT, LIMIT).reshape(image.shape).astype(np.float32)
+
+
+def _turned(array: np.ndarray, quarter_turns: int, flip: bool) -> np.ndarray:
+    turned = np.rot90(array, quarter_turns, axes=(-2, -1))
+    return turned[..., ::-1] if flip else turned
+
+
+def _without_structure(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A texture that means nothing: phases randomised, coloured noise, a ramp, streaks; same shape."""
+    shape = image.shape[-2:]
+    what = rng.integers(5)
+    if what <= 1:
+        seed = int(rng.integers(2**31))
+        # the same phases in all slices keep the correlation along z; different ones destroy it
+        out = np.stack([randomise_phases(s, seed if what == 0 else seed + k) for k, s in enumerate(image)])
+    elif what == 2:
+        correlation = float(np.exp(rng.uniform(np.log(0.4), np.log(40.0))))
+        shared = smooth_field(shape, correlation, rng)
+        mix = rng.random()
+        out = np.stack([mix * shared + (1 - mix) * smooth_field(shape, correlation, rng) for _ in image])
+    elif what == 3:
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        angle, noise = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 2.0)
+        ramp = (np.cos(angle) * x + np.sin(angle) * y) / max(shape)
+        out = np.stack([ramp + noise * 0.2 * rng.standard_normal(shape) for _ in image])
+    else:
+        across = smooth_field((shape[1],), float(rng.uniform(0.7, 8.0)), rng)
+        fine = float(rng.uniform(0.0, 1.5))
+        out = np.stack([np.broadcast_to(across, shape) + fine * rng.standard_normal(shape) for _ in image])
+        if rng.random() < 0.5:
+            out = np.rot90(out, axes=(-2, -1))
+    return np.stack([ranked(s) for s in np.asarray(out, dtype=np.float32)]) * float(rng.uniform(0.5, 1.5))

@@ -1,0 +1,292 @@
+"""From slices to scores: the networks behind one interface."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from cryogauge.learn.weights import ModelCard, checksum, load_weights, read_card
+from cryogauge.records import BadInput, Volume
+from cryogauge.score import grey
+from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, TILE_PX, compact, folded, resnet101
+from cryogauge.simulate.oracle import LABEL_Z_SIGMA, Z_SIGMA_SLICES, slice_scores
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from cryogauge.score.examples import Example
+
+#: Edge of the paper's crop.
+RESNET_CROP_PX = 960
+_SHIPPED = Path(__file__).parent.parent / "weights"
+
+
+@dataclass(frozen=True)
+class SliceJudgement:
+    """What a network says of a volume.
+
+    Attributes
+    ----------
+    score, uncertainty
+        float32 ``(z,)``: quality 0–1, and the half width of its 90 % interval (NaN where the network has none).
+    local_map
+        float32 ``(z, y', x')`` quality of each tile.
+    tile_px
+        Edge of a tile.
+    spread
+        float32 ``(n,)``: spread of each sampled slice's normal scores, from the emptiest to the fullest.
+    """
+
+    score: np.ndarray
+    uncertainty: np.ndarray
+    local_map: np.ndarray
+    tile_px: int
+    spread: np.ndarray
+
+
+class SliceQuality(Protocol):
+    """A network that scores every slice of a volume."""
+
+    name: str
+    weights: str
+
+    def judge(self, volume: Volume, progress: Callable[[int], None] | None = None) -> SliceJudgement:
+        """Score every slice; ``progress`` is told how many are done."""
+        ...
+
+
+def available_threads() -> int:
+    """Processor threads this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def shipped_weights(model: str) -> Path:
+    """Where a model's own weights lie.
+
+    Raises
+    ------
+    BadInput
+        For ``resnet101``, of which none exist, and for a name that is no model.
+    """
+    if model == "compact":
+        return _SHIPPED / "compact.safetensors"
+    if model == "resnet101":
+        raise BadInput(
+            "resnet101 has no weights of its own here: none were ever published",
+            "train some and give them with --weights FILE.safetensors, or use --model compact",
+        )
+    if Path(model).suffix == ".safetensors":
+        return Path(model)
+    raise BadInput(f"no model is called {model!r}", "one of: compact, resnet101, or a FILE.safetensors")
+
+
+def shipped_picture_weights() -> Path:
+    """Weights of the one-slice model for single pictures."""
+    return _SHIPPED / "compact-picture.safetensors"
+
+
+def load_quality(model: str, weights: Path, *, threads: int, device: str = "auto") -> SliceQuality:
+    """A network ready to judge.
+
+    Parameters
+    ----------
+    model
+        ``resnet101``; anything else is ``compact``.
+    weights
+        Safetensors file; those of ``compact`` with their model card beside it.
+    threads
+        Processor threads.
+    device
+        ``cpu``, ``cuda``, or ``auto`` for the second where there is one.
+
+    Raises
+    ------
+    BadInput
+        When the weights are missing or belong to another network, or there is no such device.
+    """
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput("there is no CUDA device here", "use --device cpu or auto")
+    where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    if model == "resnet101":
+        return Resnet101Quality(weights, threads, where)
+    return CompactQuality(weights, threads, where)
+
+
+class CompactQuality:
+    """Our network on five slices at a time, grey values referred to the volume's own emptiest slices."""
+
+    name = "compact"
+
+    def __init__(self, path: Path, threads: int, device: str = "cpu") -> None:
+        self.card: ModelCard = read_card(path)
+        self.network = ready(self.card, path).to(device)
+        self.weights = checksum(path)
+        self.threads = threads
+        self.slices = int(self.card.architecture["slices"])
+
+    def judge(self, volume: Volume, progress: Callable[[int], None] | None = None) -> SliceJudgement:
+        """Score every slice; at most a dozen slices are in memory at a time."""
+        rng = np.random.default_rng(0)
+        to_grey, spread = grey.fit_volume(grey.sample_pixels(volume.data, rng))
+        count = volume.shape[0]
+        tiles = tuple(-(-n // TILE_PX) for n in volume.shape[1:])
+        out = np.empty((count, 3, *tiles), dtype=np.float32)
+        for z, image in _in_threads(self._one, _stacks(volume.data, to_grey), self.threads):
+            out[z] = image
+            if progress:
+                progress(z + 1)
+        return self._finish(out, spread)
+
+    def _one(self, stack: np.ndarray) -> np.ndarray:
+        return run_network(self.network, stack.astype(np.float32) / grey.STEPS)
+
+    def _finish(self, out: np.ndarray, spread: np.ndarray) -> SliceJudgement:
+        local, structure, error = tile_values(out)
+        remaining = float(np.sqrt(max(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2, 0.0)))
+        score = slice_scores(local, structure, z_sigma=remaining)
+        scale = self.card.settings.get("uncertainty_scale", 1.0)
+        floor = self.card.settings.get("uncertainty_floor", 0.0)
+        return SliceJudgement(score, floor + scale * slice_errors(error, structure), local, TILE_PX, spread)
+
+    def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
+        """Score one picture ``(y, x)``, ranked within itself; for the one-slice model."""
+        image = grey.fit_slice(picture)(picture).astype(np.float32) / grey.STEPS
+        out = run_network(self.network, image[None])[None]
+        return self._finish(out, np.zeros(1, dtype=np.float32))
+
+
+class Resnet101Quality:
+    """The paper's network: the middle 960 × 960 pixels of each slice, zero mean and unit variance."""
+
+    name = "resnet101"
+
+    def __init__(self, path: Path, threads: int, device: str = "cpu") -> None:
+        network = resnet101()
+        load_weights(network, path)
+        self.network = network.eval().to(device)
+        self.device = device
+        self.weights = checksum(path)
+        self.threads = threads
+
+    def judge(self, volume: Volume, progress: Callable[[int], None] | None = None) -> SliceJudgement:
+        """Score every slice, one at a time."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        score = np.empty(volume.shape[0], dtype=np.float32)
+        for z in range(volume.shape[0]):
+            image = torch.from_numpy(cropped(volume.slice(z)))[None, None].to(self.device)
+            with torch.inference_mode():
+                score[z] = float(self.network(image))
+            if progress:
+                progress(z + 1)
+        nan = np.full_like(score, np.nan)
+        return SliceJudgement(score, nan, score[:, None, None], RESNET_CROP_PX, np.zeros(1, dtype=np.float32))
+
+
+def cropped(image: np.ndarray) -> np.ndarray:
+    """The middle of a slice at the paper's size, padded with zeros where smaller, after normalising its grey values."""
+    ny, nx = image.shape
+    y, x = max(0, (ny - RESNET_CROP_PX) // 2), max(0, (nx - RESNET_CROP_PX) // 2)
+    part = image[y : y + RESNET_CROP_PX, x : x + RESNET_CROP_PX]
+    part = (part - part.mean()) / max(float(part.std()), 1e-12)
+    out = np.zeros((RESNET_CROP_PX, RESNET_CROP_PX), dtype=np.float32)
+    top, left = (RESNET_CROP_PX - part.shape[0]) // 2, (RESNET_CROP_PX - part.shape[1]) // 2
+    out[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return out
+
+
+def ready(card: ModelCard, path: Path) -> "nn.Module":
+    """The compact network of a card with its weights, folded and in the precision this processor is fast in."""
+    import torch
+
+    network = compact(**card.architecture)
+    load_weights(network, path)
+    network = folded(network).to(memory_format=torch.channels_last)
+    return network.to(torch.bfloat16)
+
+
+def run_network(network: "nn.Module", stack: np.ndarray) -> np.ndarray:
+    """One forward pass: float32 ``(slices, y, x)`` to ``(3, ⌈y/16⌉, ⌈x/16⌉)``; edges are mirrored to whole tiles."""
+    import torch
+
+    pad = [(-n) % TILE_PX for n in stack.shape[1:]]
+    if any(pad):
+        stack = np.pad(stack, ((0, 0), (0, pad[0]), (0, pad[1])), mode="reflect" if min(stack.shape[1:]) > TILE_PX else "edge")
+    first = next(network.parameters())
+    image = torch.from_numpy(np.ascontiguousarray(stack))[None].to(first.device, first.dtype)
+    with torch.inference_mode():
+        return network(image.to(memory_format=torch.channels_last))[0].float().cpu().numpy()
+
+
+def tile_values(out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Quality, presence of structure (bool) and expected error of each tile from the network's ``(z, 3, y', x')``."""
+    quality = 1.0 / (1.0 + np.exp(-out[:, QUALITY]))
+    structure = out[:, STRUCTURE] > 0.0
+    error = np.exp(np.clip(out[:, ERROR], -6, 1))
+    return quality.astype(np.float32), structure, error.astype(np.float32)
+
+
+def slice_errors(error: np.ndarray, structure: np.ndarray) -> np.ndarray:
+    """Expected error of each slice's score: the mean over the tiles that decide it."""
+    count = structure.sum(axis=(1, 2))
+    within = (error * structure).sum(axis=(1, 2)) / np.maximum(count, 1)
+    return np.where(count > 0, within, error.mean(axis=(1, 2))).astype(np.float32)
+
+
+def _stacks(data: Any, to_grey: grey.GreyMap) -> Iterator[tuple[int, np.ndarray]]:
+    """Each slice with its neighbours as int8 ``(slices, y, x)``; every slice is read and mapped once."""
+    count = data.shape[0]
+    kept: dict[int, np.ndarray] = {}
+    for z in range(count):
+        wanted = grey.reflected(z + np.array(CONTEXT), count)
+        for k in sorted(set(int(w) for w in wanted)):
+            if k not in kept:
+                kept[k] = to_grey(np.asarray(data[k], dtype=np.float32))
+        yield z, np.stack([kept[int(k)] for k in wanted])
+        for k in [k for k in kept if k < z + CONTEXT[0] + 1 and k > 2 * max(CONTEXT)]:
+            del kept[k]
+
+
+def _in_threads(
+    function: Callable[[np.ndarray], np.ndarray], items: Iterator[tuple[int, np.ndarray]], threads: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Results in order, ``threads`` slices under way at once.
+
+    One slice a thread with single-threaded kernels beats one slice at a time with threaded ones: the layers are
+    too small to share.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: list[tuple[int, Any]] = []
+        for z, stack in items:
+            waiting.append((z, pool.submit(function, stack)))
+            if len(waiting) > threads:
+                first, future = waiting.pop(0)
+                yield first, future.result()
+        for z, future in waiting:
+            yield z, future.result()
+
+
+def slices_of_example(network: "nn.Module", example: "Example", z: np.ndarray, *, single: bool = False) -> np.ndarray:
+    """Scores of some slices of a training example, with the smoothing that inference uses."""
+    from cryogauge.score.examples import ranked
+
+    out = []
+    for k in range(len(example.grey)):
+        if single:
+            stack = ranked(example.grey[k].astype(np.float32))[None]
+        else:
+            stack = example.grey[grey.reflected(k + np.array(CONTEXT), len(example.grey))].astype(np.float32) / grey.STEPS
+        out.append(run_network(network, stack))
+    quality, structure, _ = tile_values(np.stack(out))
+    remaining = float(np.sqrt(max(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2, 0.0)))
+    return slice_scores(quality, structure, z_sigma=remaining)[z]

@@ -1,0 +1,150 @@
+"""The measured figures: ``docs/figures.json`` and the page made of it.
+
+``python -m tools.figures`` writes the page again from the numbers.
+"""
+
+import json
+import math
+import os
+import platform
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tools.goals import FIGURES, Figure
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES_JSON = ROOT / "docs" / "figures.json"
+FIGURES_PAGE = ROOT / "docs" / "figures.md"
+
+_BOUND = re.compile(r"(>=|<=|>|<) (\S+)")
+_RANGE = re.compile(r"(\S+) to (\S+)")
+
+
+def meets(value: float, goal: str) -> bool | None:
+    """Whether ``value`` meets ``goal`` (see ``Figure.goal``); None where there is no goal."""
+    if not goal:
+        return None
+    if match := _BOUND.fullmatch(goal):
+        bound = float(match[2])
+        return {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[match[1]]
+    if match := _RANGE.fullmatch(goal):
+        return float(match[1]) <= value <= float(match[2])
+    raise ValueError(f"a goal reads '>= 0.9' or '0.97 to 1.03', not {goal!r}")
+
+
+def machine() -> str:
+    """Processor, cores this process may use, and memory; nothing that names the computer."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and (match := re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)):
+        model = match[1]
+    memory_GiB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, {memory_GiB:.0f} GiB"
+
+
+def load(path: Path = FIGURES_JSON) -> dict[str, dict[str, Any]]:
+    """The recorded entries by name; none where nothing was recorded yet."""
+    return {entry["name"]: entry for entry in json.loads(path.read_text())} if path.exists() else {}
+
+
+def record(values: dict[str, float], command: str, path: Path = FIGURES_JSON) -> list[dict[str, Any]]:
+    """Write measured values beside those recorded before.
+
+    Parameters
+    ----------
+    values
+        Value by the name of a declared figure.
+    command
+        What a reader types to measure them again.
+    path
+        The file of figures; entries of other names keep their value, date and machine.
+
+    Returns
+    -------
+    list of dict
+        The new entries.
+
+    Raises
+    ------
+    ValueError
+        A value is not finite, or its figure is not declared in ``tools.goals``.
+    """
+    declared = {figure.name: figure for figure in FIGURES}
+    entries = load(path)
+    for name, value in values.items():
+        if name not in declared:
+            raise ValueError(f"{name} is not declared in tools/goals.py")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")
+        measured = {"value": float(f"{value:.6g}"), "date": date.today().isoformat(), "machine": machine()}
+        entries[name] = _entry(declared[name], {**measured, "command": command})
+    _write(entries, path)
+    return [entries[name] for name in values]
+
+
+def _entry(figure: Figure, measured: dict[str, Any]) -> dict[str, Any]:
+    entry = {
+        "capability": figure.capability,
+        "name": figure.name,
+        "value": measured["value"],
+        "unit": figure.unit,
+        "goal": figure.goal,
+        "met": meets(measured["value"], figure.goal),
+        "command": measured["command"],
+        "date": measured["date"],
+        "machine": measured["machine"],
+    }
+    return {**entry, "note": figure.note} if figure.note else entry
+
+
+def _write(entries: dict[str, dict[str, Any]], path: Path) -> None:
+    """Entries in the order of the declarations, with goals and notes as declared now."""
+    ordered = [_entry(figure, entries[figure.name]) for figure in FIGURES if figure.name in entries]
+    replacement = path.with_suffix(".tmp")
+    replacement.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
+    replacement.replace(path)
+
+
+def page(entries: dict[str, dict[str, Any]]) -> str:
+    """The page of tables for ``entries``, in Markdown."""
+    lines = [
+        "# Measured figures",
+        "",
+        "Written by `make validate` and `make bench`; nothing here is typed by hand, and what was not reached is "
+        "shown like the rest. What the words mean: [what a score means](explanation/scores.md).",
+    ]
+    for capability in dict.fromkeys(figure.capability for figure in FIGURES):
+        lines += [
+            "",
+            f"## {capability}",
+            "",
+            "| figure | value | goal | reached | |",
+            "| --- | ---: | --- | --- | --- |",
+        ]
+        lines += [_row(figure, entries.get(figure.name)) for figure in FIGURES if figure.capability == capability]
+    lines += ["", "## How they were measured", ""]
+    runs = {(e["command"], e["date"], e["machine"]): None for e in entries.values()}
+    lines += ["| command | date | machine |", "| --- | --- | --- |"]
+    lines += [f"| `{command}` | {day} | {computer} |" for command, day, computer in runs]
+    return "\n".join(lines) + "\n"
+
+
+def _row(figure: Figure, entry: dict[str, Any] | None) -> str:
+    cell = f"`{figure.name}`: {figure.meaning}"
+    if entry is None:
+        return f"| {cell} | not measured | {figure.goal} | | {figure.note} |"
+    value = f"{entry['value']:.4g} {figure.unit}".strip()
+    reached = {True: "yes", False: "**no**", None: ""}[entry["met"]]
+    return f"| {cell} | {value} | {figure.goal} | {reached} | {figure.note} |"
+
+
+def write_page() -> None:
+    """Bring goals and notes up to date in the JSON, and write the page from it."""
+    _write(load(), FIGURES_JSON)
+    FIGURES_PAGE.write_text(page(load()))
+
+
+if __name__ == "__main__":
+    write_page()

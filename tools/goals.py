@@ -1,0 +1,108 @@
+"""What is measured, and what would be good enough: the one place where goals are stated."""
+
+from dataclasses import dataclass
+
+_SIMULATED = "simulated tomograms; trained only on simulation"
+_CHOSE = "these files also chose the model"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number.
+
+    Attributes
+    ----------
+    name
+        The key a measurement returns.
+    capability
+        The heading it stands under.
+    meaning
+        What the number is, for a reader of the table.
+    unit
+        Its unit; empty for a ratio.
+    goal
+        ``">= 0.95"``, ``"< 0.1"`` or ``"0.97 to 1.03"``; empty for a number that is only reported.
+    note
+        What a reader must know to judge it.
+    """
+
+    name: str
+    capability: str
+    meaning: str
+    unit: str = ""
+    goal: str = ""
+    note: str = ""
+
+
+def _under(capability: str, *figures: tuple[str, ...]) -> tuple[Figure, ...]:
+    return tuple(Figure(name, capability, *rest) for name, *rest in figures)
+
+
+FIGURES: tuple[Figure, ...] = (
+    *_under(
+        "Slice scores on held-out simulations",
+        ("slice_pearson_mean", "mean over tomograms of Pearson's r, score against oracle", "", ">= 0.95", _SIMULATED),
+        ("slice_pearson_nonempty", "the same within the slices that hold something", "", "", _SIMULATED),
+        ("slice_pearson_baseline", "the same of a baseline that knows only top and bottom", "", "", _SIMULATED),
+        (
+            "slice_pearson_nonempty_baseline",
+            "the same of that baseline within the slices that hold something",
+            "",
+            "",
+            _SIMULATED,
+        ),
+        ("slice_abs_error_mean", "mean |score − oracle|", "", "<= 0.06", _SIMULATED),
+        ("slice_abs_error_nonempty", "the same within the slices that hold something", "", "", _SIMULATED),
+        ("tomoscore_spearman", "Spearman's ρ, predicted against oracle TomoScore", "", ">= 0.9", _SIMULATED),
+        ("empty_below_0p1_fraction", "empty slices that score below 0.1", "", ">= 0.98", _SIMULATED),
+        ("texture_refused_fraction", "structureless textures below 0.1 or flagged", "", ">= 1", _SIMULATED),
+        ("flag_false_rate", "tomograms of the trained kind flagged out of domain", "", "<= 0.02", _SIMULATED),
+        ("uncertainty_coverage_90", "oracles inside the 90 % interval", "", "0.85 to 0.95", _SIMULATED),
+    ),
+    *_under(
+        "Agreement of half-dose pairs",
+        ("even_odd_max_difference", "largest difference of a slice's score between halves", "", "< 0.1667", _SIMULATED),
+        ("even_odd_median_difference", "median difference", "", "< 0.03", _SIMULATED),
+    ),
+    *_under(
+        "Thickness on simulations",
+        ("thickness_slope", "Theil–Sen slope, measured against true thickness", "", "0.97 to 1.03", _SIMULATED),
+        ("thickness_slope_ransac", "the same by RANSAC, as in the paper", "", "", _SIMULATED),
+        ("thickness_slope_count", "Theil–Sen slope of the paper's count of slices above 0.2", "", "", _SIMULATED),
+        ("thickness_within_10pct", "tomograms within 10 % of the truth", "", ">= 0.9", _SIMULATED),
+        ("thickness_within_10pct_hard", "the same, tilted and smeared ones alone", "", ">= 0.9", _SIMULATED),
+        ("thickness_within_10pct_count", "the same of the paper's count, all tomograms", "", "", _SIMULATED),
+    ),
+    *_under(
+        "Real files",
+        ("real_orders_held", "ordered pairs of files ranked the right way round", "", ">= 0.95", _CHOSE),
+        ("real_middle_171", "mean score of tomogram 171's crowded middle", "", "> 0.5", _CHOSE),
+        ("real_ends_171", "highest score in tomogram 171's empty ends", "", "< 0.1", _CHOSE),
+        ("real_thickness_171", "thickness of tomogram 171 (187 by local variance)", "nm", "159 to 215", _CHOSE),
+    ),
+    *_under(
+        "Blindness to what is not structure",
+        ("grey_value_invariance", "largest change under another slice's histogram", "", "< 0.1", _CHOSE),
+        ("clip_invariance", "largest change when clipped at ±3 × 1.4826 MAD", "", "< 0.1", _CHOSE),
+        ("spot_invariance", "largest change under 0.03 % of dark or bright spots", "", "< 0.1", _CHOSE),
+        ("phase_random_max", "highest score of a phase-randomised real slice", "", "< 0.1", _CHOSE),
+    ),
+    *_under(
+        "Speed and memory of scoring",
+        ("score_seconds_200x960", "200 slices of 960 × 960, map and uncertainty included", "s", "<= 15"),
+        ("score_seconds_50x960", "50 slices of 960 × 960", "s"),
+        ("score_seconds_200x480", "200 slices of 480 × 480", "s"),
+        ("score_seconds_50x480", "50 slices of 480 × 480", "s"),
+        ("score_speed_ratio_resnet101", "times faster than resnet101, float32, same threads and run", "", ">= 19"),
+        ("score_speed_ratio_best", "times faster, each at its best precision", ""),
+        ("score_peak_mib", "peak proportional set size of the process tree", "MiB", "<= 2048"),
+    ),
+    *_under(
+        "Simulation and reconstruction",
+        ("simulate_seconds_512", "a 512 × 512 × 128 tomogram from 41 tilts, simulated and reconstructed", "s", "<= 40"),
+        ("wbp_seconds", "weighted back-projection, 41 × 512² to 512 × 512 × 200", "s", "<= 4"),
+        ("wbp_speed_ratio", "times faster than torch-tomogram in the same run", "", ">= 10"),
+        ("wbp_correlation", "correlation of the reconstruction with the phantom"),
+        ("wbp_correlation_ratio", "that over torch-tomogram's", "", ">= 1"),
+    ),
+)

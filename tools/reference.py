@@ -1,0 +1,103 @@
+"""The reference pages that are made from the code: ``python -m tools.reference`` writes them."""
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+#: What the Python reference shows, in this order: the package's own names, then what they pass and raise.
+PUBLIC_MODULES = (
+    "cryogauge",
+    "cryogauge.score",
+    "cryogauge.simulate",
+    "cryogauge.io",
+    "cryogauge.imaging",
+    "cryogauge.jobs",
+    "cryogauge.report",
+    "cryogauge.records",
+)
+
+
+def commands(command: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Every command below and with ``command``: its full name, itself and its context."""
+    context = command.context_class(command, info_name=path)
+    yield path, command, context
+    for name in getattr(command, "commands", {}):
+        child = command.get_command(context, name)
+        if not child.hidden:
+            yield from commands(child, f"{path} {name}")
+
+
+def application() -> Any:
+    """The command line as one command object."""
+    from typer.main import get_command
+
+    from cryogauge.cli.app import app
+
+    return get_command(app)
+
+
+def cli_page() -> str:
+    """The page of commands, in Markdown."""
+    parts = ["# Commands", "Written from the program's own help."]
+    for name, command, context in commands(application(), "cryogauge"):
+        parts.append(f"## {name}")
+        parts.append(inspect.cleandoc(command.help or "").replace("\b\n", ""))
+        if hasattr(command, "commands"):
+            continue
+        parts.append("```text\n" + " ".join([name, *command.collect_usage_pieces(context)]) + "\n```")
+        records = [record for p in command.get_params(context) if (record := p.get_help_record(context))]
+        parts.append("\n".join(["| option | |", "| --- | --- |", *(_option(*record) for record in records)]))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _option(name: str, text: str) -> str:
+    text = re.sub(r"\s+", " ", re.sub(r"\[/?(?:dim|bold|red|yellow|green|cyan)\]", "", text)).replace("|", "\\|")
+    name = re.sub(r" <(?:list\[str\]|path)>$", "", name).replace("|", "/")
+    return f"| `{name}` | {text.strip()} |"
+
+
+def python_page() -> str:
+    """The page of public functions and classes, in Markdown."""
+    parts = ["# Python", "Written from the docstrings. Arrays are `(z, y, x)`; names carry their units."]
+    seen: set[int] = set()
+    for name in PUBLIC_MODULES:
+        module = importlib.import_module(name)
+        parts += [f"## {name}", inspect.cleandoc(module.__doc__ or "")]
+        for public in module.__all__:
+            member = getattr(module, public)
+            if callable(member) and id(member) not in seen:
+                seen.add(id(member))
+                parts.append(_member(public, member))
+    return "\n\n".join(parts) + "\n"
+
+
+def _member(name: str, member: Any) -> str:
+    return f"### {name}\n\n```text\n{_signature(name, member)}\n\n{inspect.getdoc(member) or ''}\n```"
+
+
+def _signature(name: str, member: Any) -> str:
+    """The call as one would read it: types without their modules, a parameter a line where it is long."""
+    signature = inspect.signature(member)
+    parameters = [str(parameter) for parameter in signature.parameters.values()]
+    keywords = [parameter.kind is parameter.KEYWORD_ONLY for parameter in signature.parameters.values()]
+    if True in keywords:
+        parameters.insert(keywords.index(True), "*")
+    returns = signature.return_annotation
+    arrow = "" if inspect.isclass(member) or returns is signature.empty else f" -> {inspect.formatannotation(returns)}"
+    text = f"{name}({', '.join(parameters)}){arrow}"
+    if len(text) > 100:
+        text = "\n".join([f"{name}(", *(f"    {parameter}," for parameter in parameters), f"){arrow}"])
+    text = re.sub(r"<function (?:[\w.<>]+\.)?(\w+|<lambda>) at 0x[0-9a-f]+>", r"\1", text)
+    return re.sub(r"\b(?:[A-Za-z_]\w*\.)+(\w+)", r"\1", text)
+
+
+PAGES = {"reference/cli.md": cli_page, "reference/python.md": python_page}
+
+if __name__ == "__main__":
+    for path, make in PAGES.items():
+        (DOCS / path).write_text(make())
