@@ -12,7 +12,7 @@ import numpy as np
 
 from cryogauge.io import open_volume, write_mrc
 from cryogauge.records import TiltSeries, TomogramJudgement, Volume
-from cryogauge.score.quality import CompactQuality, available_threads, shipped_picture_weights, shipped_weights
+from cryogauge.score.quality import CompactQuality, available_threads, shipped_weights
 from cryogauge.score.store import load_judgement, save_judgement
 from cryogauge.score.tomogram import judge_volume
 from cryogauge.simulate import acquire, oracle
@@ -113,7 +113,9 @@ def _make(drawn: Draw, folder: Path, index: int, made_by: str, with_halves: bool
         data = reconstruct(recorded, drawn)
         write_mrc(folder / f"{index:03d}{part}.mrc", data, drawn.voxel_size_A, mode=2)
         if not part:
-            _write_truth(folder / f"{index:03d}.npz.part", drawn, specimen, oracle.judge(data, specimen.biology_V), made_by)
+            _write_truth(
+                folder / f"{index:03d}.npz.part", drawn, specimen, oracle.judge(data, specimen.biology_V), made_by
+            )
     (folder / f"{index:03d}.npz.part").replace(folder / f"{index:03d}.npz")
 
 
@@ -150,22 +152,16 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 @cache
-def tomogram_model() -> CompactQuality:
-    """The shipped network for tomograms."""
+def shipped_model() -> CompactQuality:
+    """The shipped network."""
     return CompactQuality(shipped_weights("compact"), available_threads())
-
-
-@cache
-def picture_model() -> CompactQuality:
-    """The shipped network for single pictures."""
-    return CompactQuality(shipped_picture_weights(), available_threads())
 
 
 @cache
 def _judgements() -> Path:
     """Where judgements by these weights and this code are kept."""
     code = _digest(path for room in ("score", "imaging") for path in (PACKAGE / room).glob("*.py"))
-    return WORK / f"judgements-{tomogram_model().weights}-{code}"
+    return WORK / f"judgements-{shipped_model().weights}-{code}"
 
 
 def judged(path: Path) -> TomogramJudgement:
@@ -173,5 +169,5 @@ def judged(path: Path) -> TomogramJudgement:
     folder = _judgements() / path.parent.name / path.stem
     if not (folder / "judgement.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        save_judgement(judge_volume(open_volume(path), path.stem, tomogram_model()), folder)
+        save_judgement(judge_volume(open_volume(path), path.stem, shipped_model()), folder)
     return load_judgement(folder)

@@ -131,6 +131,8 @@ def test_a_missing_tilt_is_made_up_for_by_its_neighbours():
     tilts = np.deg2rad([-6.0, -3.0, 0.0, 6.0, 9.0])
     response = filter_responses(tilts, 64, thickness_px=10)
     np.testing.assert_allclose(response[:, -1] / response[0, -1], [1, 1, 1.5, 1.5, 1], rtol=1e-5)
+    alone = filter_responses(tilts[:1], 64, thickness_px=10)
+    np.testing.assert_allclose(alone[0] / response[0], np.pi / np.deg2rad(3.0), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_patterns(tree):
     assert uris("TS_*") == ["TS_2.mrc", "TS_10.rec"]
     assert uris("day?/*.mrc") == ["day1/TS_1.mrc"]
     assert uris("**/*.zarr") == ["day1/cell.zarr"]
-    assert uris("**/*") == uris(".")[:0] + [
+    assert uris("**/*") == [
         "TS_2.mrc",
         "TS_10.rec",
         "day1/TS_1.mrc",
@@ -122,7 +122,7 @@ def test_lists_that_cannot_be_used(tree, content, words):
 
 
 def test_what_is_not_there(tree):
-    with pytest.raises(BadInput, match="nowhere.mrc does not exist"):
+    with pytest.raises(BadInput, match=r"nowhere\.mrc does not exist"):
         find_tomograms(["TS_2.mrc", "nowhere.mrc"])
     (tree / "empty").mkdir()
     with pytest.raises(BadInput, match="no tomogram lies in"):
@@ -152,10 +152,7 @@ def test_unreadable_folders(tree, monkeypatch, caplog):
 
 def test_same_stem_different_file(tree):
     (tree / "TS_2.rec").write_text("x")
-    assert [each.name for each in find_tomograms(["TS_2.mrc", "TS_2.rec"])] == [f"{tree.name}_TS_2.mrc"] * 0 + [
-        "TS_2.mrc",
-        "TS_2.rec",
-    ]
+    assert [each.name for each in find_tomograms(["TS_2.mrc", "TS_2.rec"])] == ["TS_2.mrc", "TS_2.rec"]
 
 
 @given(

@@ -2,23 +2,23 @@
 
 import logging
 import os
+import pathlib
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
-from cryogauge.io import open_volume, write_mrc
+from cryogauge.io import formats, open_volume, write_mrc
 from cryogauge.records import BadInput
 
 
 @pytest.fixture
-def module():
-    import importlib
-
-    loaded = importlib.import_module("cryogauge.io.formats")
-    loaded.formats.cache_clear()
-    yield loaded
-    loaded.formats.cache_clear()
+def fresh_registry():
+    formats.registered_formats.cache_clear()
+    yield
+    formats.registered_formats.cache_clear()
 
 
 def test_what_cannot_be_opened(tmp_path):
@@ -38,7 +38,6 @@ def test_what_cannot_be_opened(tmp_path):
 
 def test_unreadable(tmp_path, monkeypatch):
     write_mrc(tmp_path / "t.mrc", np.zeros((2, 2, 2), np.float32), 10.0)
-    import pathlib
 
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
@@ -48,24 +47,22 @@ def test_unreadable(tmp_path, monkeypatch):
         open_volume(tmp_path / "t.mrc")
 
 
-def test_a_plug_in_that_cannot_be_loaded_is_left_out(module, monkeypatch, caplog):
+def test_a_plug_in_that_cannot_be_loaded_is_left_out(fresh_registry, monkeypatch, caplog):
     good = [EntryPoint("mrc", "cryogauge.io.mrc:FORMAT", "cryogauge.formats")]
     bad = [
         EntryPoint("absent", "no_such_package.module:FORMAT", "cryogauge.formats"),
         EntryPoint("empty", "cryogauge.io.mrc:NOTHING", "cryogauge.formats"),
     ]
-    monkeypatch.setattr(module, "entry_points", lambda group: bad + good)
+    monkeypatch.setattr(formats, "entry_points", lambda group: bad + good)
     with caplog.at_level(logging.WARNING, "cryogauge.io"):
-        assert [each.name for each in module.formats()] == ["mrc"]
+        assert [each.name for each in formats.registered_formats()] == ["mrc"]
     assert "no_such_package" in caplog.text
     assert "NOTHING" in caplog.text
 
 
 def test_importing_io_loads_no_format_library():
-    import subprocess
-    import sys
-
     heavy = ("h5py", "tensorstore", "copick", "tifffile", "mdocfile", "PIL", "zarr", "scipy")
-    code = f"import cryogauge.io, sys; cryogauge.io.formats(); print(sorted(set({heavy!r}) & sys.modules.keys()))"
+    loaded = f"sorted(set({heavy!r}) & sys.modules.keys())"
+    code = f"import cryogauge.io, sys; cryogauge.io.registered_formats(); print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"

@@ -167,7 +167,7 @@ def test_voxel_sizes_that_cannot_be(tmp_path, voxel, words):
 
 def test_rounding_in_headers_is_not_anisotropy(tmp_path):
     path = put(tmp_path / "t.mrc", mrc_bytes(np.zeros((2, 2, 2), np.float32), voxel=(10, 10.05, 9.98)))
-    assert open_volume(path).voxel_size_A == pytest.approx(10.01, abs=1e-4)
+    assert open_volume(path).voxel_size_A == pytest.approx(10)
 
 
 def test_a_placeholder_is_warned_of(tmp_path, caplog):
@@ -189,7 +189,7 @@ def test_a_given_size_must_be_possible(tmp_path, pixel_size_A):
 
 def test_truncation_names_both_sizes(tmp_path):
     content = mrc_bytes(np.zeros((4, 10, 10), np.float32))
-    with pytest.raises(BadInput, match="truncated.*2,624 bytes.*2,600"):
+    with pytest.raises(BadInput, match=r"truncated.*2,624 bytes.*2,600"):
         open_volume(put(tmp_path / "t.mrc", content[:2600]))
     assert open_volume(put(tmp_path / "t.mrc", content + b"padding")).shape == (4, 10, 10)
 
@@ -252,7 +252,7 @@ def test_damaged_compression(tmp_path, suffix, pack):
         open_volume(put(tmp_path / f"v.mrc{suffix}", pack(mrc_bytes(stored)[:-500])))
     spoilt = bytearray(whole)
     spoilt[len(whole) // 2] ^= 0xFF
-    with pytest.raises(BadInput, match="damaged or truncated|no MRC file"):
+    with pytest.raises(BadInput, match=r"damaged or truncated|no MRC file"):
         open_volume(put(tmp_path / f"w.mrc{suffix}", bytes(spoilt)))
 
 

@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 from cryogauge.io import MrcWriter, open_volume, write_mrc
 from cryogauge.records import BadInput, Retryable
 
-# mrcfile computes mean and deviation in the data's own precision: larger numbers overflow or lose digits there.
-NUMBERS = {"f2": st.integers(-8, 8), "f4": st.floats(-100, 100, width=32)}
+# mrcfile checks deviations in the data's own precision: whole numbers, so that a constant has none there too.
+NUMBERS = {"f2": st.integers(-8, 8), "f4": st.integers(-99, 99)}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

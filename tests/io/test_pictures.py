@@ -53,6 +53,20 @@ def test_tiff(tmp_path):
     assert np.allclose(read_picture(tmp_path / "planes.tif")[0], LUMINANCE, atol=1e-3)
 
 
+def test_grey_tiff_with_transparency(tmp_path):
+    pair = np.stack([GREY, 255 - GREY], axis=2)
+    tifffile.imwrite(
+        tmp_path / "t.tif", pair, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"]
+    )
+    assert np.array_equal(read_picture(tmp_path / "t.tif")[0], GREY)
+
+
+def test_a_page_with_depth_is_several_pictures(tmp_path):
+    tifffile.imwrite(tmp_path / "t.tif", np.zeros((16, 32, 32), np.uint8), volumetric=True, photometric="minisblack")
+    with pytest.raises(BadInput, match="16 pictures"):
+        read_picture(tmp_path / "t.tif")
+
+
 @pytest.mark.parametrize("width", [3, 40])
 def test_mrc(tmp_path, width):
     """Three columns are no colours."""

@@ -95,13 +95,13 @@ def test_the_transform_puts_the_axis_upright_and_the_shift_back(tmp_path):
     one = {"axis_deg": [axis_deg], "shift_x_A": [60.0], "shift_y_A": [-40.0]}
     others = {name: [0.0] for name in TILT_COLUMNS if name not in one}
     table = pd.DataFrame(one | others)
-    paths = write_tilt_series(tmp_path, "t", TiltSeries(image[None].repeat(1, 0), 10.0, table))
+    paths = write_tilt_series(tmp_path, "t", TiltSeries(image[None], 10.0, table))
     a11, a12, a21, a22, dx, dy = np.loadtxt(paths["xf"])
     # out = A (in − c) + d + c, so in = A⁻¹ (out − c − d) + c; scipy wants it for (y, x)
     inverse = np.linalg.inv([[a11, a12], [a21, a22]])
     swap = np.array([[0, 1], [1, 0]])
     matrix = swap @ inverse @ swap
-    offset = swap @ (np.array([centre, centre]) - inverse @ (np.array([centre, centre]) + [dx, dy]))
+    offset = swap @ (np.array([centre, centre]) - inverse @ np.array([centre + dx, centre + dy]))
     aligned = scipy.ndimage.affine_transform(image, matrix, offset, order=1)
     mass = aligned.sum(axis=0)
     assert mass[31:34].sum() > 0.95 * mass.sum()

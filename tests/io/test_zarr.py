@@ -113,18 +113,15 @@ def test_what_is_no_volume(tmp_path):
     zarr.open_group(str(tmp_path / "group.zarr"), mode="w").create_group("labels")
     with pytest.raises(BadInput, match="no Zarr image"):
         open_volume(tmp_path / "group.zarr")
-    with pytest.raises(BadInput, match="not one volume"):
-        zarr.save_array(str(tmp_path / "four.zarr"), np.zeros((2, 3, 4, 5), np.float32))
-        open_volume(tmp_path / "four.zarr", pixel_size_A=1.5)
-    with pytest.raises(BadInput, match="not one volume"):
-        zarr.save_array(str(tmp_path / "two.zarr"), np.zeros((4, 5), np.float32))
-        open_volume(tmp_path / "two.zarr", pixel_size_A=1.5)
-    with pytest.raises(BadInput, match="not densities"):
-        zarr.save_array(str(tmp_path / "bool.zarr"), np.zeros((4, 5, 6), bool))
-        open_volume(tmp_path / "bool.zarr", pixel_size_A=1.5)
-    with pytest.raises(BadInput, match="single image"):
-        zarr.save_array(str(tmp_path / "flat.zarr"), np.zeros((1, 5, 6), np.float32))
-        open_volume(tmp_path / "flat.zarr", pixel_size_A=1.5)
+    for data, words in [
+        (np.zeros((2, 3, 4, 5), np.float32), "not one volume"),
+        (np.zeros((4, 5), np.float32), "not one volume"),
+        (np.zeros((4, 5, 6), bool), "not densities"),
+        (np.zeros((1, 5, 6), np.float32), "single image"),
+    ]:
+        zarr.save_array(str(tmp_path / "t.zarr"), data)
+        with pytest.raises(BadInput, match=words):
+            open_volume(tmp_path / "t.zarr", pixel_size_A=1.5)
     broken = ome_zarr(tmp_path / "broken.zarr")
     (broken / ".zattrs").write_text("{")
     with pytest.raises(BadInput, match="is not JSON"):

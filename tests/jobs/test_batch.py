@@ -97,6 +97,16 @@ def test_an_item_that_has_no_key_fails_alone(ledger: Ledger) -> None:
     assert {outcome.item["name"]: outcome.state for outcome in outcomes} == {"a": "done", "b": "failed", "c": "done"}
 
 
+def test_artefacts_that_do_not_arrive_fail_the_item(ledger: Ledger) -> None:
+    def artefacts(item: Task, key: LedgerKey) -> list[str]:
+        return [path.name for path in (ledger.folder / item["name"]).iterdir()]
+
+    (ledger.folder / "a").mkdir()
+    outcomes = run([{"name": "a"}, {"name": "b"}], ledger, artefacts=artefacts)
+    assert outcomes["a"].state == "done"
+    assert "no such file" in failure_of(outcomes["b"])[0]
+
+
 def test_a_killed_worker_is_replaced_and_its_item_tried_once_more(ledger: Ledger, tmp_path: Path) -> None:
     log = tmp_path / "log"
     items: list[Task] = [
@@ -126,11 +136,15 @@ def test_workers_get_their_share_of_threads_and_the_caller_keeps_its_own(
 ) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    before = dict(os.environ)
+
+    def environment() -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if not name.startswith("__DASK")}
+
+    before = environment()
     outcomes = run([{"name": "a", "do": "threads"}], ledger, threads_per_worker=3)
     assert outcomes["a"].row["OMP_NUM_THREADS"] == "3"
     assert outcomes["a"].row["NUMBA_NUM_THREADS"] == "3"
-    assert dict(os.environ) == before
+    assert environment() == before
 
 
 def listening_addresses() -> set[str]:

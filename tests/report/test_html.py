@@ -114,6 +114,7 @@ def test_a_single_picture_and_a_judgement_without_extras(tmp_path, make_judgemen
     bare.pictures.clear()
     page = _page(write_report(tmp_path / "report.html", [alone, bare], settings=SETTINGS))
     assert len(page.all("img")) == 2  # the slice and its map
+    assert len([attrs for attrs in page.all("svg") if "curve" in attrs["class"]]) == 1  # one slice has no curve
     assert "There is none: it needs slices without specimen" in page.text
     assert "The network sees no feature" in page.text
 

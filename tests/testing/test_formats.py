@@ -12,7 +12,7 @@ import pytest
 import tifffile
 import zarr
 
-from cryogauge.io import formats
+from cryogauge.io import registered_formats
 from cryogauge.records import BadInput, Volume
 from cryogauge.testing.formats import check_format
 
@@ -100,14 +100,13 @@ WRITERS = [
 
 @pytest.mark.parametrize(("name", "write"), WRITERS, ids=lambda value: getattr(value, "__name__", value))
 def test_ours_conform(name, write, tmp_path):
-    plugin = next(each for each in formats() if each.name == name)
+    plugin = next(each for each in registered_formats() if each.name == name)
     check_format(plugin, write, tmp_path)
 
 
 def test_every_registered_format_is_tried():
-    assert (
-        {each.name for each in formats()} >= {name for name, _ in WRITERS} == {"mrc", "hdf", "tiff", "zarr", "copick"}
-    )
+    ours = {each.name for each in registered_formats() if type(each).__module__.startswith("cryogauge.")}
+    assert ours == {name for name, _ in WRITERS}
 
 
 class _Good:
@@ -120,7 +119,7 @@ class _Good:
         return uri.endswith(".mrc")
 
     def open(self, uri, pixel_size_A, scratch):
-        return next(each for each in formats() if each.name == "mrc").open(uri, pixel_size_A, scratch)
+        return next(each for each in registered_formats() if each.name == "mrc").open(uri, pixel_size_A, scratch)
 
 
 class _Eager(_Good):

@@ -104,7 +104,7 @@ def score_all(
         return LedgerKey(item.source.name, content_key(item.source.uri), weights_checksum, digest)
 
     scored = Scored()
-    items = [ScoreItem(source, out, settings) for source in sources]
+    items = [ScoreItem(source, out.absolute(), settings) for source in sources]
     with Ledger(out / LEDGER) as ledger:
         for outcome in run_batch(
             judge,

@@ -1,11 +1,15 @@
 """``cryogauge simulate``."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
+
+if TYPE_CHECKING:
+    from cryogauge.jobs import Outcome
+    from cryogauge.simulate.dataset import DatasetItem
 
 simulate_app = typer.Typer(
     help="Make ground truth: tilt series and tomograms of specimens that are known to the last molecule.",
@@ -28,6 +32,29 @@ def _shape(text: str) -> tuple[int, int, int]:
     return z, y, x
 
 
+#: Parameters of ``tilt-series`` by what they set; in the options' own units but for the defocus.
+_FIELDS = {
+    "specimen": "specimen",
+    "size": "shape",
+    "pixel_size": "voxel_size_A",
+    "thickness": "thickness_nm",
+    "slab_tilt": "slab_tilt_deg",
+    "dose": "dose_e_A2",
+    "schedule": "schedule",
+    "tilt_range": "tilt_range_deg",
+    "tilt_step": "tilt_step_deg",
+    "defocus": "defocus_A",
+    "voltage": "voltage_kV",
+    "slit": "energy_filter",
+    "misalignment": "misalignment_A",
+    "frames": "frames",
+    "keep_frames": "keep_frames",
+    "filter_": "filter",
+    "density": "densities",
+    "seed": "seed",
+}
+
+
 @simulate_app.command(
     "tilt-series",
     epilog=examples(
@@ -37,6 +64,7 @@ def _shape(text: str) -> tuple[int, int, int]:
     ),
 )
 def tilt_series(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     specimen: Annotated[
         str, typer.Option("--specimen", metavar="KIND", help="Such as cell or lamella; a wrong name lists all.")
@@ -46,6 +74,9 @@ def tilt_series(
     ] = "128,512,512",  # type: ignore[assignment] the parser makes a tuple of it
     pixel_size: Annotated[float, typer.Option("--pixel-size", metavar="A", help="Edge of a voxel in Å.")] = 10.0,
     thickness: Annotated[float, typer.Option("--thickness", metavar="NM", help="Thickness of the ice in nm.")] = 80.0,
+    slab_tilt: Annotated[
+        float, typer.Option("--slab-tilt", metavar="DEG", help="Tilt of the ice against the volume.")
+    ] = 0.0,
     dose: Annotated[float, typer.Option("--dose", metavar="E", help="Dose of the whole series in e⁻/Å².")] = 100.0,
     schedule: Annotated[
         Literal["dose-symmetric", "bidirectional", "unidirectional"],
@@ -57,53 +88,107 @@ def tilt_series(
     tilt_step: Annotated[float, typer.Option("--tilt-step", metavar="DEG", help="Angle between tilts.")] = 3.0,
     defocus: Annotated[float, typer.Option("--defocus", metavar="UM", help="Underfocus in µm.")] = 4.0,
     voltage: Annotated[float, typer.Option("--voltage", metavar="KV", help="Accelerating voltage in kV.")] = 300.0,
+    slit: Annotated[
+        bool, typer.Option("--slit/--no-slit", help="Energy filter: count only electrons that lost no energy.")
+    ] = True,
+    misalignment: Annotated[
+        float, typer.Option("--misalignment", metavar="A", min=0, help="Shifts the alignment missed, sd in Å.")
+    ] = 0.0,
+    frames: Annotated[int, typer.Option("--frames", metavar="N", min=2, help="Dose fractions of each tilt.")] = 8,
+    keep_frames: Annotated[bool, typer.Option("--keep-frames", help="Write the dose fractions too.")] = False,
+    filter_: Annotated[
+        Literal["ramp", "exact", "sirt"], typer.Option("--filter", help="Filter of the reconstruction.")
+    ] = "ramp",
     density: Annotated[
         list[Path] | None,
-        typer.Option("--density", metavar="FILE", help="Density map (MRC) or model (PDB) to place; may be repeated."),
+        typer.Option("--density", metavar="FILE", help="Density map (MRC) or model (PDB, mmCIF) to place; repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same data.")] = 0,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Simulate one tilt series and its tomogram.
 
-    Writes the stack with its .mdoc, .tlt and .xf, the tomogram, its halves, the true volume and the true positions.
+    Writes the stack with its .mdoc, .tlt and .xf, the tomogram, its halves, the true volume and positions, and the
+    score that every slice deserves.
     """
+    from dataclasses import replace
+
     from cryogauge.cli.score import make_folder
-    from cryogauge.simulate import SimulationSettings, simulate_tilt_series
+    from cryogauge.simulate import SimulationSettings, read_settings, simulate_tilt_series
 
-    settings = SimulationSettings(
-        specimen=specimen,
-        shape=size,
-        voxel_size_A=pixel_size,
-        thickness_nm=thickness,
-        dose_e_A2=dose,
-        schedule=schedule,
-        tilt_range_deg=tilt_range,
-        tilt_step_deg=tilt_step,
-        defocus_A=defocus * 1e4,
-        voltage_kV=voltage,
-        densities=tuple(map(str, density or ())),
-        seed=seed,
-    )
+    values = {field: context.params[name] for name, field in _FIELDS.items()}
+    values |= {"defocus_A": defocus * 1e4, "densities": tuple(map(str, density or ()))}
+    if settings is None:
+        chosen = SimulationSettings(**values)
+    else:
+        given = {field: values[field] for name, field in _FIELDS.items() if _is_given(context, name)}
+        chosen = replace(read_settings(settings), **given)
     make_folder(out)
-    _show(simulate_tilt_series(settings, out), as_json=as_json)
+    _show(simulate_tilt_series(chosen, out), as_json=as_json)
 
 
-@simulate_app.command("dataset", epilog=examples("cryogauge simulate dataset recipe.yaml --out data --workers 2"))
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether a parameter was typed, and is not merely its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+@simulate_app.command(
+    "dataset",
+    epilog=examples(
+        "cryogauge simulate dataset example --out data",
+        "cryogauge simulate dataset recipe.yaml --out data --workers 2 --count 100",
+    ),
+)
 def dataset(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe (YAML): ranges to draw from.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Recipe (YAML): ranges to draw from; or the name of a bundled one.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it makes what is missing.")
+    ],
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time.")] = 1,
+    count: Annotated[
+        int | None, typer.Option("--count", metavar="N", min=1, help="How many tomograms, in place of the recipe's.")
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Simulate many tomograms, each of its own specimen and conditions, drawn as a recipe says."""
-    from cryogauge.cli.score import make_folder
-    from cryogauge.simulate import simulate_dataset
+    """Simulate many tomograms, each of its own specimen and conditions, drawn as a recipe says.
 
+    Exits with 1 when some could not be made.
+    """
+    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.score import make_folder
+    from cryogauge.simulate import find_recipe, read_recipe, simulate_dataset
+
+    total = count or read_recipe(find_recipe(recipe)).count
     make_folder(out)
-    _show(simulate_dataset(recipe, out, workers), as_json=as_json)
+    failed = 0
+    try:
+        with show_progress(total, "tomograms") as progress:
+
+            def advance(outcome: "Outcome[DatasetItem]") -> None:
+                nonlocal failed
+                progress.advance(failed=outcome.failure is not None, worked=outcome.state != "already_done")
+                if outcome.failure is not None:
+                    failed += 1
+                    if debug and outcome.failure.traceback:
+                        progress.say(outcome.failure.traceback.rstrip())
+                    progress.say(f"failed: {outcome.item.name}: {outcome.failure.message}")
+
+            written = simulate_dataset(recipe, out, workers, count=count, on_outcome=advance)
+    except KeyboardInterrupt:
+        tell("interrupted: what was done is kept; run the same command again to go on")
+        raise typer.Exit(130) from None
+    _show(written, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
 
 
 def _show(written: dict[str, Path], *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from cryogauge.io.content import content_key
 from cryogauge.io.find import TomogramSource, find_tomograms
-from cryogauge.io.formats import formats, open_volume
+from cryogauge.io.formats import open_volume, registered_formats
 from cryogauge.io.mrc_write import MrcWriter, write_mrc
 from cryogauge.io.picks import read_picks, write_picks
 from cryogauge.io.pictures import read_picture
@@ -13,11 +13,11 @@ __all__ = [
     "TomogramSource",
     "content_key",
     "find_tomograms",
-    "formats",
     "open_volume",
     "read_picks",
     "read_picture",
     "read_tilt_series",
+    "registered_formats",
     "write_mrc",
     "write_picks",
     "write_tilt_series",

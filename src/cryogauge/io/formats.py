@@ -16,7 +16,7 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 @cache
-def formats() -> tuple[VolumeFormat, ...]:
+def registered_formats() -> tuple[VolumeFormat, ...]:
     """All registered formats by name; a plug-in that cannot be loaded is warned of and left out."""
     loaded = []
     for entry in sorted(entry_points(group=FORMAT_GROUP), key=lambda entry: entry.name):
@@ -29,7 +29,7 @@ def formats() -> tuple[VolumeFormat, ...]:
 
 def known_suffixes() -> tuple[str, ...]:
     """Endings of the names by which a search through folders finds tomograms."""
-    return tuple(suffix for each in formats() for suffix in each.suffixes)
+    return tuple(suffix for each in registered_formats() for suffix in each.suffixes)
 
 
 def is_local(uri: str) -> bool:
@@ -68,7 +68,7 @@ def open_volume(uri: str | Path, *, pixel_size_A: float | None = None, scratch: 
     try:
         if is_local(uri):
             _check_exists(Path(uri))
-        for each in formats():
+        for each in registered_formats():
             if each.recognises(uri):
                 return each.open(uri, pixel_size_A, scratch)
     except PermissionError as error:

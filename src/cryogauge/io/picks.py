@@ -22,8 +22,8 @@ def write_picks(path: str | Path, table: pd.DataFrame) -> None:
     """
     check_picks(table)
     others = [name for name in table.columns if name not in PICK_COLUMNS]
-    with replacing(Path(path)) as temporary:
-        table[[*PICK_COLUMNS, *others]].to_csv(temporary, index=False)
+    with replacing(Path(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table[[*PICK_COLUMNS, *others]].to_csv(file, index=False)
 
 
 def read_picks(path: str | Path) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def read_picks(path: str | Path) -> pd.DataFrame:
         When the file is missing, no CSV, lacks a column, or has a position that is not a number.
     """
     try:
-        table = pd.read_csv(path, dtype=_TEXT, keep_default_na=True, na_filter=True)
+        table = pd.read_csv(path, dtype=_TEXT)
     except FileNotFoundError as error:
         raise BadInput(f"{path} does not exist", "check the path") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

@@ -1,5 +1,6 @@
 """Single pictures: screenshots, figures, micrographs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,7 @@ def read_picture(path: str | Path, pixel_size_A: float | None = None) -> tuple[n
         if not path.is_file():
             raise BadInput(f"{path} does not exist", "check the path")
         if MRC.recognises(str(path)):
-            header, data = map_mrc(path)
-            sizes = header.voxel_A[:2]
+            data, sizes = _read_mrc(path)
         elif TIFF.recognises(str(path)):
             data, sizes = _read_tiff(path)
         elif path.suffix.lower() in PICTURE_SUFFIXES:
@@ -55,14 +55,10 @@ def read_picture(path: str | Path, pixel_size_A: float | None = None) -> tuple[n
             raise BadInput(f"{path} is no picture cryogauge reads", "known are PNG, JPEG, TIFF and MRC")
     except PermissionError as error:
         raise BadInput(f"{path} may not be read", "ask its owner for permission") from error
-    grey = data @ _LUMINANCE if data.ndim == 3 and data.shape[2] == 3 and not MRC.recognises(str(path)) else data
-    grey = np.asarray(grey, dtype=np.float32).squeeze()
-    if grey.ndim != 2:
-        raise BadInput(f"{path} holds {len(data)} pictures", "score it without --slices")
-    return grey, _pixel_size(str(path), sizes, pixel_size_A)
+    return np.asarray(data, dtype=np.float32), _pixel_size(str(path), sizes, pixel_size_A)
 
 
-def _pixel_size(source: str, stated_A: "tuple[float, ...] | list[float] | None", pixel_size_A: float | None) -> float:
+def _pixel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: float | None) -> float:
     """The given or the stated size, or NaN: most pictures know a printer's resolution at best."""
     try:
         return voxel_size(source, stated_A, pixel_size_A)
@@ -70,16 +66,30 @@ def _pixel_size(source: str, stated_A: "tuple[float, ...] | list[float] | None",
         return float("nan")
 
 
-def _read_tiff(path: Path) -> tuple[np.ndarray, list[float] | None]:
+def _several(path: Path, count: int) -> BadInput:
+    return BadInput(f"{path} holds {count} pictures, not one", "score it without --slices")
+
+
+def _read_mrc(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
+    header, data = map_mrc(path)
+    if len(data) != 1:
+        raise _several(path, len(data))
+    return data[0], header.voxel_A[:2]
+
+
+def _read_tiff(path: Path) -> tuple[np.ndarray, Sequence[float] | None]:
     with open_tiff(path) as file:
         if len(file.pages) > 1:
-            raise BadInput(f"{path} holds {len(file.pages)} pictures", "score it without --slices")
+            raise _several(path, len(file.pages))
         page = file.pages.first
         data = page.asarray()
-        if data.ndim == 3:  # colours, perhaps in planes and with transparency
-            data = np.moveaxis(data, page.axes.index("S"), -1)[..., :3]
+        if "S" in page.axes:  # colours or grey, perhaps in planes, perhaps with transparency
+            samples = np.moveaxis(data, page.axes.index("S"), -1)
+            data = samples[..., :3] @ _LUMINANCE if samples.shape[-1] >= 3 else samples[..., 0]
+        if data.ndim != 2:
+            raise _several(path, len(data))
         stated = stated_pixel_A(file)
-        return data, list(stated[:2]) if stated else None
+        return data, stated[:2] if stated else None
 
 
 def _read_with_pillow(path: Path) -> np.ndarray:
@@ -88,7 +98,7 @@ def _read_with_pillow(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             grey = image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16")
-            return np.asarray(image if grey else image.convert("RGB"), dtype=np.float32)
+            return np.asarray(image) if grey else np.asarray(image.convert("RGB")) @ _LUMINANCE
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, PermissionError):
             raise

@@ -58,9 +58,13 @@ def open_tiff(path: Path) -> "tifffile.TiffFile":
             file = undo.enter_context(tifffile.TiffFile(path))
             size = path.stat().st_size
             segments = [zip(page.dataoffsets, page.databytecounts, strict=True) for page in file.pages]
+            series = file.series[0]
         except (tifffile.TiffFileError, IndexError, ValueError, struct.error) as error:
             raise BadInput(f"{path} is no TIFF file, or a damaged one", "copy or write it again") from error
+        # ImageJ describes one page and lets the others follow it: then the series reaches further than the pages.
+        run = 0 if series.dataoffset is None else series.dataoffset + series.nbytes
         promised = max((offset + count for segment in segments for offset, count in segment), default=0)
+        promised = max(promised, run)
         if not 0 < promised <= size:
             raise BadInput(
                 f"{path} is truncated: its pages end at byte {promised:,}, it holds {size:,}", "copy it again"

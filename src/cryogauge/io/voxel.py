@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import median
 
 from cryogauge.records import BadInput
 
@@ -81,4 +81,4 @@ def voxel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: floa
         raise BadInput(f"{source} says its voxels are not cubes ({shown} Å)", _GIVE_IT)
     if all(size == 1 for size in stated_A):
         _log.warning("%s says a voxel size of exactly 1 Å, often a placeholder; --pixel-size overrules it", source)
-    return fmean(stated_A)
+    return float(median(stated_A))  # of equal sizes exactly that size

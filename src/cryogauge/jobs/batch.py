@@ -215,7 +215,7 @@ class _Pool(Generic[Item]):
         row = json.loads(result)
         try:
             self._ledger.put(item_key, row, self._artefacts(item, item_key))
-        except CryogaugeError as error:  # a full disk, say
+        except (CryogaugeError, OSError) as error:  # a full disk, or a cluster that sees other files
             return Outcome(item, "failed", {}, explain(error))
         return Outcome(item, "done", row)
 

@@ -34,7 +34,7 @@ def local_cluster(workers: int, threads_per_worker: int) -> Iterator[LocalCluste
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads_per_worker for name in _THREAD_VARIABLES},
     }
     # Dask hands variables to its workers through this process's own environment.
-    before = {name: os.environ.get(name) for name in (*_THREAD_VARIABLES, "MALLOC_TRIM_THRESHOLD_")}
+    before = {name: os.environ.get(name) for name in (*_THREAD_VARIABLES, "MALLOC_TRIM_THRESHOLD_", "PYTHONHASHSEED")}
     try:
         with dask.config.set(settings):
             cluster = _started(workers, threads_per_worker)

@@ -61,7 +61,7 @@ def ranked_table(rows: Sequence[Mapping[str, Any]], failures: Sequence[Failure] 
         table.add_row(str(rank), Text(name), *numbers, Text(flags, style="yellow"))
     if failures:
         # Below the table, across all of its columns: within one, a sentence would be a pillar of words.
-        table.caption = Text("\n").join(_sentence(failure) for failure in failures)
+        table.caption = Text("\n").append(Text("\n").join(_sentence(failure) for failure in failures))
     return table
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from cryogauge.imaging.degrade import randomise_phases
 from cryogauge.records import BadInput
-from cryogauge.score.grey import LIMIT, STEPS, fit_volume, reflected, sample_pixels
+from cryogauge.score.grey import LIMIT, STEPS, fit_slice, fit_volume, reflected, sample_pixels
 from cryogauge.score.network import CONTEXT
 from cryogauge.simulate import oracle
 from cryogauge.simulate.fields import smooth_field
@@ -76,8 +76,8 @@ def read_examples(folder: Path) -> list[Example]:
     return found
 
 
-def batches(examples: list[Example], size: int, seed: int, *, single: bool = False) -> Iterator[dict[str, np.ndarray]]:
-    """Endless batches with every score category alike, turned, flipped and inverted, and one in ten without structure.
+def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
+    """Endless batches with every score category alike, turned, flipped and inverted, some without structure.
 
     Parameters
     ----------
@@ -85,13 +85,11 @@ def batches(examples: list[Example], size: int, seed: int, *, single: bool = Fal
         The training set.
     size
         Slices in a batch.
-    single
-        One slice as input, ranked within itself, in place of five.
 
     Yields
     ------
     dict
-        ``input`` float32 ``(size, channels, y, x)``, ``quality`` and ``structure`` ``(size, y', x')``.
+        ``input`` float32 ``(size, slices, y, x)``, ``quality`` and ``structure`` float32 ``(size, y', x')``.
     """
     rng = np.random.default_rng(seed)
     place = np.array([(i, z) for i, e in enumerate(examples) for z in range(len(e.score))])
@@ -103,16 +101,14 @@ def batches(examples: list[Example], size: int, seed: int, *, single: bool = Fal
         inputs, quality, structure = [], [], []
         for _ in range(size):
             i, z = place[rng.choice(groups[rng.integers(len(groups))])]
-            example = examples[i]
-            image, labels, mask = _pick(example, int(z), rng, single)
-            if rng.random() < 0.12:
-                image, nothing = _without_structure(image, rng), True
-                labels, mask = labels * 0, mask & (not nothing)
+            image, labels, mask = _pick(examples[i], int(z), rng)
+            if rng.random() < 0.1:
+                image, labels, mask = _without_structure(image, rng), np.zeros_like(labels), np.zeros_like(mask)
             turn, flip = int(rng.integers(4)), bool(rng.integers(2))
             image, labels, mask = (_turned(a, turn, flip) for a in (image, labels, mask))
             if rng.random() < 0.5:
                 image = -image
-            if not single and rng.random() < 0.5:
+            if rng.random() < 0.5:
                 image = image[::-1]
             if rng.random() < 0.2:
                 spots = rng.random(image.shape[1:]) < 10 ** rng.uniform(-4, -2.7)
@@ -127,14 +123,19 @@ def batches(examples: list[Example], size: int, seed: int, *, single: bool = Fal
         }
 
 
-def _pick(example: Example, z: int, rng: np.random.Generator, single: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Input and labels of one slice."""
+def _pick(example: Example, z: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Input and labels of one slice, with one of the three references for its grey values.
+
+    Half the slices are referred to the volume's empty slices, a quarter to the specimen alone (a volume without
+    empty slices), and a quarter stand for a single picture: the same slice throughout, ranked within itself.
+    """
     labels, mask = example.quality[z].astype(np.float32), example.structure[z]
-    if single:
-        return ranked(example.grey[z].astype(np.float32) + rng.uniform(-0.5, 0.5, example.grey[z].shape))[None], labels, mask
-    index = reflected(z + np.array(CONTEXT), len(example.grey))
-    grey = example.grey[index]
-    if rng.random() < 0.25:
+    reference = rng.random()
+    if reference < 0.25:
+        picture = ranked(example.grey[z])
+        return np.repeat(picture[None], len(CONTEXT), axis=0), labels, mask
+    grey = example.grey[reflected(z + np.array(CONTEXT), len(example.grey))]
+    if reference < 0.5:
         grey = example.interior[grey.astype(np.int16) + 128]
     image = grey.astype(np.float32) / STEPS
     if rng.random() < 0.5:
@@ -145,12 +146,7 @@ def _pick(example: Example, z: int, rng: np.random.Generator, single: bool) -> t
 
 def ranked(image: np.ndarray) -> np.ndarray:
     """Normal scores of a picture's pixels among themselves, float32."""
-    from scipy.special import ndtri
-
-    flat = image.ravel()
-    order = np.empty(len(flat), dtype=np.float64)
-    order[np.argsort(flat, kind="stable")] = np.arange(len(flat)) + 0.5
-    return np.clip(ndtri(order / len(flat)), -LIMIT, LIMIT).reshape(image.shape).astype(np.float32)
+    return fit_slice(image)(image).astype(np.float32) / STEPS
 
 
 def _turned(array: np.ndarray, quarter_turns: int, flip: bool) -> np.ndarray:
@@ -165,21 +161,28 @@ def _without_structure(image: np.ndarray, rng: np.random.Generator) -> np.ndarra
     if what <= 1:
         seed = int(rng.integers(2**31))
         # the same phases in all slices keep the correlation along z; different ones destroy it
-        out = np.stack([randomise_phases(s, seed if what == 0 else seed + k) for k, s in enumerate(image)])
+        alike = what == 0 or np.array_equal(image[0], image[-1])
+        out = np.stack([randomise_phases(s, seed if alike else seed + k) for k, s in enumerate(image)])
     elif what == 2:
         correlation = float(np.exp(rng.uniform(np.log(0.4), np.log(40.0))))
         shared = smooth_field(shape, correlation, rng)
-        mix = rng.random()
+        mix = 1.0 if np.array_equal(image[0], image[-1]) else rng.random()
         out = np.stack([mix * shared + (1 - mix) * smooth_field(shape, correlation, rng) for _ in image])
     elif what == 3:
         y, x = np.mgrid[: shape[0], : shape[1]]
         angle, noise = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 2.0)
         ramp = (np.cos(angle) * x + np.sin(angle) * y) / max(shape)
-        out = np.stack([ramp + noise * 0.2 * rng.standard_normal(shape) for _ in image])
+        out = np.stack([ramp + noise * 0.2 * n for n in _white(image, rng)])
     else:
         across = smooth_field((shape[1],), float(rng.uniform(0.7, 8.0)), rng)
         fine = float(rng.uniform(0.0, 1.5))
-        out = np.stack([np.broadcast_to(across, shape) + fine * rng.standard_normal(shape) for _ in image])
+        out = np.stack([across[None, :] + fine * n for n in _white(image, rng)])
         if rng.random() < 0.5:
             out = np.rot90(out, axes=(-2, -1))
     return np.stack([ranked(s) for s in np.asarray(out, dtype=np.float32)]) * float(rng.uniform(0.5, 1.5))
+
+
+def _white(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """White noise of the input's shape, the same in all slices where they are one picture."""
+    noise = rng.standard_normal(image.shape)
+    return np.broadcast_to(noise[:1], image.shape) if np.array_equal(image[0], image[-1]) else noise

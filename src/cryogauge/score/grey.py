@@ -20,7 +20,7 @@ LIMIT = 4.0
 STEPS = 127.0 / LIMIT
 #: The part of the slices that counts as emptiest.
 EMPTIEST = 1.0 / 8.0
-_BINS = 8192
+_BINS = 4096
 
 
 @dataclass(frozen=True)

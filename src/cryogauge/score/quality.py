@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Edge of the paper's crop.
 RESNET_CROP_PX = 960
+#: Smoothing of the scores along z that is left to do: the map the network learned is smoothed already.
+REMAINING_Z_SIGMA = float(np.sqrt(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2))
 _SHIPPED = Path(__file__).parent.parent / "weights"
 
 
@@ -84,11 +86,6 @@ def shipped_weights(model: str) -> Path:
     raise BadInput(f"no model is called {model!r}", "one of: compact, resnet101, or a FILE.safetensors")
 
 
-def shipped_picture_weights() -> Path:
-    """Weights of the one-slice model for single pictures."""
-    return _SHIPPED / "compact-picture.safetensors"
-
-
 def load_quality(model: str, weights: Path, *, threads: int, device: str = "auto") -> SliceQuality:
     """A network ready to judge.
 
@@ -128,7 +125,6 @@ class CompactQuality:
         self.network = ready(self.card, path).to(device)
         self.weights = checksum(path)
         self.threads = threads
-        self.slices = int(self.card.architecture["slices"])
 
     def judge(self, volume: Volume, progress: Callable[[int], None] | None = None) -> SliceJudgement:
         """Score every slice; at most a dozen slices are in memory at a time."""
@@ -148,16 +144,15 @@ class CompactQuality:
 
     def _finish(self, out: np.ndarray, spread: np.ndarray) -> SliceJudgement:
         local, structure, error = tile_values(out)
-        remaining = float(np.sqrt(max(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2, 0.0)))
-        score = slice_scores(local, structure, z_sigma=remaining)
+        score = slice_scores(local, structure, z_sigma=REMAINING_Z_SIGMA)
         scale = self.card.settings.get("uncertainty_scale", 1.0)
         floor = self.card.settings.get("uncertainty_floor", 0.0)
         return SliceJudgement(score, floor + scale * slice_errors(error, structure), local, TILE_PX, spread)
 
     def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
-        """Score one picture ``(y, x)``, ranked within itself; for the one-slice model."""
+        """Score one picture ``(y, x)``: the same slice in every place, ranked within itself."""
         image = grey.fit_slice(picture)(picture).astype(np.float32) / grey.STEPS
-        out = run_network(self.network, image[None])[None]
+        out = run_network(self.network, np.repeat(image[None], len(CONTEXT), axis=0))[None]
         return self._finish(out, np.zeros(1, dtype=np.float32))
 
 
@@ -276,17 +271,15 @@ def _in_threads(
             yield z, future.result()
 
 
-def slices_of_example(network: "nn.Module", example: "Example", z: np.ndarray, *, single: bool = False) -> np.ndarray:
-    """Scores of some slices of a training example, with the smoothing that inference uses."""
-    from cryogauge.score.examples import ranked
-
+def slices_of_example(network: "nn.Module", example: "Example", *, single: bool = False) -> np.ndarray:
+    """Scores of every slice of a training example, with the smoothing that inference uses."""
     out = []
-    for k in range(len(example.grey)):
+    for z in range(len(example.grey)):
         if single:
-            stack = ranked(example.grey[k].astype(np.float32))[None]
+            image = grey.fit_slice(example.grey[z])(example.grey[z])
+            stack = np.repeat(image[None], len(CONTEXT), axis=0)
         else:
-            stack = example.grey[grey.reflected(k + np.array(CONTEXT), len(example.grey))].astype(np.float32) / grey.STEPS
-        out.append(run_network(network, stack))
+            stack = example.grey[grey.reflected(z + np.array(CONTEXT), len(example.grey))]
+        out.append(run_network(network, stack.astype(np.float32) / grey.STEPS))
     quality, structure, _ = tile_values(np.stack(out))
-    remaining = float(np.sqrt(max(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2, 0.0)))
-    return slice_scores(quality, structure, z_sigma=remaining)[z]
+    return slice_scores(quality, structure, z_sigma=REMAINING_Z_SIGMA)

@@ -20,7 +20,6 @@ from cryogauge.score.quality import (
     SliceJudgement,
     SliceQuality,
     load_quality,
-    shipped_picture_weights,
     shipped_weights,
 )
 from cryogauge.score.spectral import SpectralOpinion, spectral_second_opinion
@@ -70,8 +69,6 @@ def weights_checksum(settings: ScoreSettings) -> str:
 def _weights_path(settings: ScoreSettings) -> Path:
     if settings.weights is not None:
         return Path(settings.weights)
-    if settings.slices and settings.model == "compact":
-        return shipped_picture_weights()
     return shipped_weights(settings.model)
 
 
@@ -126,8 +123,8 @@ def judge_source(source: TomogramSource, settings: ScoreSettings) -> TomogramJud
     if not settings.slices:
         volume = open_volume(source.uri, pixel_size_A=settings.pixel_size_A)
         return judge_volume(volume, source.name, quality, local_map=settings.local_map)
-    if not isinstance(quality, CompactQuality) or quality.slices != 1:
-        raise BadInput("single pictures need a one-slice model", "use --model compact, or weights trained for pictures")
+    if not isinstance(quality, CompactQuality):
+        raise BadInput("resnet101 judges tomograms only", "use --model compact for single pictures")
     picture, pixel = read_picture(source.uri, pixel_size_A=settings.pixel_size_A)
     return judge_picture(picture, pixel, source.name, quality)
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.fft
+from numpy.typing import NDArray
 
 from cryogauge.imaging.ctf import ctf_2d, electron_wavelength_A
 from cryogauge.imaging.detector import apply_mtf, zero_loss_fraction
 from cryogauge.imaging.dose import exposure_attenuation
 from cryogauge.imaging.projection import project
+from cryogauge.imaging.transforms import irfft2, rfft2
 from cryogauge.records import BadInput, TiltSeries
 from cryogauge.simulate.specimens import Specimen
 
@@ -157,11 +158,11 @@ def expose(specimen: Specimen, imaging: Imaging, seed: int, *, frames: bool = Fa
     dose_px = table["dose_e_A2"].to_numpy() * pixel**2
     parts = imaging.frames if frames else 1
     shape = (phase.shape[1], phase.shape[2])
-    fy = scipy.fft.fftfreq(shape[0])[:, None]
-    fx = scipy.fft.rfftfreq(shape[1])[None, :]
+    fy = np.fft.fftfreq(shape[0])[:, None]
+    fx = np.fft.rfftfreq(shape[1])[None, :]
     stacks = np.empty((parts, len(tilts), *shape), dtype=np.float32)
     for k in range(len(tilts)):
-        spectrum = scipy.fft.rfft2(phase[k])
+        spectrum = rfft2(phase[k])
         spectrum *= np.exp(-2j * np.pi * (fy * shift[k, 0] + fx * shift[k, 1]))
         spectrum *= np.sinc(drift[k] * (fy * np.sin(heading[k]) + fx * np.cos(heading[k])))
         if imaging.damage:
@@ -182,19 +183,30 @@ def expose(specimen: Specimen, imaging: Imaging, seed: int, *, frames: bool = Fa
     if not frames:
         return TiltSeries(stacks[0], pixel, table, f"simulated {specimen.kind}")
     share = table.assign(dose_e_A2=table["dose_e_A2"] / parts)
-    return [TiltSeries(stack, pixel, share, f"simulated {specimen.kind}, fraction {i + 1}") for i, stack in enumerate(stacks)]  # fmt: skip
+    source = f"simulated {specimen.kind}, fraction"
+    return [TiltSeries(stack, pixel, share, f"{source} {i + 1}") for i, stack in enumerate(stacks)]
 
 
 def _phase_contrast(
-    spectrum: np.ndarray, shape: tuple[int, int], pixel_A: float, defocus_A: float, tilt_deg: float, imaging: Imaging
+    spectrum: NDArray[np.complexfloating],
+    shape: tuple[int, int],
+    pixel_A: float,
+    defocus_A: float,
+    tilt_deg: float,
+    imaging: Imaging,
 ) -> np.ndarray:
     """Contrast of a weak phase object; strips along the tilt axis get their own defocus if asked."""
 
     def at(value_A: float) -> np.ndarray:
         transfer = ctf_2d(
-            shape, pixel_A, value_A, voltage_kV=imaging.voltage_kV, cs_mm=imaging.cs_mm, amplitude_contrast=imaging.amplitude_contrast
-        )  # fmt: skip
-        return scipy.fft.irfft2(spectrum * transfer, s=shape).astype(np.float32)
+            shape,
+            pixel_A,
+            value_A,
+            voltage_kV=imaging.voltage_kV,
+            cs_mm=imaging.cs_mm,
+            amplitude_contrast=imaging.amplitude_contrast,
+        )
+        return irfft2(spectrum * transfer, shape).astype(np.float32)
 
     slope = np.tan(np.deg2rad(tilt_deg))
     span_A = abs(slope) * shape[1] * pixel_A

@@ -1,6 +1,7 @@
 """The slab of ice that a specimen is drawn into."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,25 @@ from cryogauge.simulate.particles import Template
 #: Labels of the region map: nothing, the medium that fills the slab, the inside of an enclosing membrane,
 #: the inside of an organelle, and of an organelle's inner membrane.
 OUTSIDE, MEDIUM, CELL, ORGANELLE, MATRIX = 0, 1, 2, 3, 4
+
+
+class Body(NamedTuple):
+    """A closed body: a bumpy ellipsoid.
+
+    Attributes
+    ----------
+    centre_px, radii_px
+        ``(3,)`` as z, y, x.
+    rotation
+        ``(3, 3)``: turns the ellipsoid's axes (z, y, x) into the specimen's.
+    bumps
+        ``(n, 4)``: see :func:`cryogauge.simulate.membranes.add_vesicle`.
+    """
+
+    centre_px: np.ndarray
+    radii_px: np.ndarray
+    rotation: np.ndarray
+    bumps: np.ndarray
 
 
 @dataclass
@@ -82,9 +102,18 @@ class Canvas:
 
     # what kinds of specimens are made of -----------------------------------------------------------
 
-    def vesicle(self, radius_A: float, *, lumen: int, allowed: int, flatten: float = 1.0, centre: np.ndarray | None = None,
-                elongation: float | None = None, roughness: float = 0.06) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-        """A closed bilayer; returns its centre, radii in voxels, rotation and bumps, so that another can follow it."""
+    def vesicle(
+        self,
+        radius_A: float,
+        *,
+        lumen: int,
+        allowed: int,
+        flatten: float = 1.0,
+        centre: np.ndarray | None = None,
+        elongation: float | None = None,
+        roughness: float = 0.06,
+    ) -> Body:
+        """A closed bilayer; returns its body, so that another can follow it."""
         rng = self.rng
         radius = self.px(radius_A)
         stretch = rng.uniform(1.0, 1.6) if elongation is None else elongation
@@ -94,19 +123,36 @@ class Canvas:
         else:
             rotation = Rotation.random(rng=rng).as_matrix()
         bumps = np.concatenate([rng.normal(0, roughness, (3, 1)), rng.normal(0, 3.0, (3, 3))], axis=1)
-        where = self.somewhere(min(radius, self.thickness_px / 2)) if centre is None else centre
-        self._vesicle(where, radii, rotation, bumps, lumen, allowed)
-        return where, radii, rotation, bumps
+        where = self._free_place(radii, allowed) if centre is None else centre
+        body = Body(where, radii, rotation, bumps)
+        self._vesicle(body, lumen, allowed)
+        return body
 
-    def inner_vesicle(self, outer: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], gap_A: float, *, lumen: int, allowed: int) -> None:  # fmt: skip
-        """A second bilayer ``gap_A`` inside one that :meth:`vesicle` drew."""
-        where, radii, rotation, bumps = outer
-        inner = radii - self.px(gap_A)
+    def _free_place(self, radii: np.ndarray, allowed: int) -> np.ndarray:
+        """Of a few random positions, the one around which most of a body of these radii finds the region allowed."""
+        radius = float(np.cbrt(np.prod(radii)))
+        directions = np.array([[0, 0, 0], *np.eye(3), *-np.eye(3), *(np.array(list(np.ndindex(2, 2, 2))) * 1.2 - 0.6)])
+        best, most = np.zeros(3), -1
+        for _ in range(12):
+            place = self.somewhere(min(radius, self.thickness_px / 2))
+            z, y, x = np.round(place + radius * directions).astype(int).T
+            inside = (z >= 0) & (z < self.shape[0])
+            found = self.region[np.clip(z, 0, self.shape[0] - 1), y % self.shape[1], x % self.shape[2]]
+            free = int(np.sum(inside & (found == allowed)))
+            if free > most:
+                best, most = place, free
+            if most == len(directions):
+                break
+        return best
+
+    def inner_vesicle(self, outer: Body, gap_A: float, *, lumen: int, allowed: int) -> None:
+        """A second bilayer ``gap_A`` inside one that :meth:`vesicle` drew, where there is room for it."""
+        inner = outer.radii_px - self.px(gap_A)
         if inner.min() > self.px(80.0):
-            self._vesicle(where, inner, rotation, bumps, lumen, allowed)
+            self._vesicle(outer._replace(radii_px=inner), lumen, allowed)
 
-    def _vesicle(self, where: np.ndarray, radii: np.ndarray, rotation: np.ndarray, bumps: np.ndarray, lumen: int, allowed: int) -> None:  # fmt: skip
-        add_vesicle(self.biology, self.region, where, radii, rotation, bumps, self.voxel_size_A, lumen, allowed)
+    def _vesicle(self, body: Body, lumen: int, allowed: int) -> None:
+        add_vesicle(self.biology, self.region, *body, self.voxel_size_A, lumen, allowed)
 
     def sheet_field(self, wave_A: float, bend: float, *, upright: float = 0.3) -> np.ndarray:
         """A distance-like field (voxels): planes of a random direction, bent on the scale ``wave_A``."""
@@ -120,7 +166,8 @@ class Canvas:
 
     def sheets(self, field_px: np.ndarray, levels_px: np.ndarray, allowed: int) -> None:
         """Bilayers along level sets of a field."""
-        add_sheets(self.biology, self.region, field_px, np.asarray(levels_px, dtype=np.float64), self.voxel_size_A, allowed, self.occupied)  # fmt: skip
+        levels = np.asarray(levels_px, dtype=np.float64)
+        add_sheets(self.biology, self.region, field_px, levels, self.voxel_size_A, allowed, self.occupied)
 
     def forbid_membranes(self) -> None:
         """Keep particles out of what has been drawn so far and out of empty ice."""
@@ -128,14 +175,17 @@ class Canvas:
 
     def place(self, template: Template, count: int, *, allowed: int | None = None) -> None:
         """Place copies of a template, in the voxels of one region if named, and record them as picks."""
-        blocked = self.occupied if allowed is None else np.where(self.region == allowed, self.occupied, 1).astype(np.uint8)  # fmt: skip
+        blocked = self.occupied
+        if allowed is not None:
+            blocked = np.where(self.region == allowed, self.occupied, 1).astype(np.uint8)
         placed = particles.place_templates(self.biology, blocked, template, count, self.rng)
         if allowed is not None:
             np.maximum(self.occupied, blocked * (self.region == allowed), out=self.occupied)
         if not len(placed):
             return
         centres = placed[:, :3] * self.voxel_size_A
-        euler = Rotation.from_matrix(placed[:, 3:].reshape(-1, 3, 3)[:, ::-1, ::-1]).as_euler("ZYZ", degrees=True)
+        # RELION's angles turn the specimen's axes into the template's
+        euler = Rotation.from_matrix(placed[:, 3:].reshape(-1, 3, 3)[:, ::-1, ::-1]).inv().as_euler("ZYZ", degrees=True)
         self.picks.append(
             pd.DataFrame(
                 {
@@ -147,9 +197,8 @@ class Canvas:
 
     def crowd(self, fraction: float, allowed: int, mass_kDa: tuple[float, float] = (25.0, 300.0)) -> None:
         """Fill a region with small proteins."""
-        particles.fill_with_proteins(
-            self.biology, (self.region == allowed) & (self.occupied == 0), fraction, self.voxel_size_A, self.rng, mass_kDa=mass_kDa
-        )  # fmt: skip
+        free = (self.region == allowed) & (self.occupied == 0)
+        particles.fill_with_proteins(self.biology, free, fraction, self.voxel_size_A, self.rng, mass_kDa=mass_kDa)
 
     def on_surface(self, count: int, *, both: bool = True) -> np.ndarray:
         """Random positions ``(n, 3)`` on the slab's surfaces."""

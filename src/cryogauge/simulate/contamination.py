@@ -65,9 +65,7 @@ def curtains(shape: tuple[int, int], depth_px: float, rng: np.random.Generator) 
     return (depth_px * relief * (1.0 + 0.5 * slow)).astype(np.float32)
 
 
-def add_glycogen(
-    volume: np.ndarray, positions_px: np.ndarray, voxel_size_A: float, rng: np.random.Generator
-) -> None:
+def add_glycogen(volume: np.ndarray, positions_px: np.ndarray, voxel_size_A: float, rng: np.random.Generator) -> None:
     """Glycogen-like granules: round, dense, 200–350 Å across, with no inner structure."""
     n = len(positions_px)
     sigma_A = rng.uniform(70.0, 120.0, n) / 1.6

@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.fft
 
+from cryogauge.imaging.threads import thread_count
+
 
 def smooth_field(shape: tuple[int, ...], correlation_px: float, rng: np.random.Generator) -> np.ndarray:
     """A periodic Gaussian random field of unit variance.
@@ -24,9 +26,9 @@ def smooth_field(shape: tuple[int, ...], correlation_px: float, rng: np.random.G
     # Smoothing makes neighbours alike, so the field is made coarse and interpolated in Fourier space.
     coarse = tuple(min(n, max(4, int(np.ceil(n / max(correlation_px / 2.0, 1.0))))) for n in shape)
     noise = rng.standard_normal(coarse).astype(np.float32)
-    spectrum = scipy.fft.fftn(noise, workers=-1)
+    spectrum = np.asarray(scipy.fft.fftn(noise, workers=thread_count()))
     for axis, (few, many) in enumerate(zip(coarse, shape, strict=True)):
-        frequency = scipy.fft.fftfreq(few) * few / many
+        frequency = np.fft.fftfreq(few) * few / many
         kernel = np.exp(-2.0 * (np.pi * correlation_px * frequency) ** 2).astype(np.float32)
         spectrum *= kernel.reshape([-1 if a == axis else 1 for a in range(len(shape))])
     spectrum.flat[0] = 0.0
@@ -53,4 +55,4 @@ def _fourier_enlarge(spectrum: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
         target[axis] = slice(many - few // 2, many)
         larger[tuple(target)] = spectrum[tuple(high)]
         spectrum = larger
-    return np.ascontiguousarray(scipy.fft.ifftn(spectrum, workers=-1).real.astype(np.float32))
+    return np.real(np.asarray(scipy.fft.ifftn(spectrum, workers=thread_count()))).astype(np.float32)

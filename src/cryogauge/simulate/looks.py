@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-import scipy.fft
 from scipy.ndimage import gaussian_filter, median_filter
 
 from cryogauge.imaging.ctf import ctf_1d
 from cryogauge.imaging.degrade import widen_wedge
+from cryogauge.imaging.transforms import frequency_radius, irfft2, rfft2
 from cryogauge.records import BadInput
 from cryogauge.simulate.fields import smooth_field
 
@@ -29,13 +29,13 @@ def deconvolved(volume: np.ndarray, rng: np.random.Generator, voxel_size_A: floa
     The assumed signal-to-noise falls exponentially with frequency; its strength and fall-off are drawn.
     """
     ny, nx = volume.shape[1:]
-    frequency = np.hypot(scipy.fft.fftfreq(ny)[:, None], scipy.fft.rfftfreq(nx)[None, :])
+    frequency = frequency_radius((ny, nx))
     transfer = ctf_1d(frequency / voxel_size_A, defocus_A)
     falloff, strength = float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.7, 1.3))
     snr = np.exp(-frequency * 2.0 * 100.0 * falloff / voxel_size_A) * 10.0 ** (3.0 * strength)
     snr *= 1.0 - np.exp(-((frequency / 0.02) ** 2))
     wiener = (-transfer / (transfer**2 + 1.0 / np.maximum(snr, 1e-9))).astype(np.float32)
-    return scipy.fft.irfft2(scipy.fft.rfft2(volume, workers=-1) * wiener, s=(ny, nx), workers=-1).astype(np.float32)
+    return irfft2(rfft2(volume) * wiener, (ny, nx)).astype(np.float32)
 
 
 def median_denoised(volume: np.ndarray, rng: np.random.Generator, voxel_size_A: float, defocus_A: float) -> np.ndarray:

@@ -41,7 +41,7 @@ def add_vesicle(
     lumen: int,
     allowed: int,
 ) -> None:
-    """Draw a closed bilayer on a bumpy ellipsoid and mark what it encloses.
+    """Draw a closed bilayer on a bumpy ellipsoid, clear what was drawn within it, and mark what it encloses.
 
     Parameters
     ----------
@@ -64,33 +64,53 @@ def add_vesicle(
     reach = int(np.ceil(largest))
     z0, y0, x0 = int(np.round(centre_px[0])), int(np.round(centre_px[1])), int(np.round(centre_px[2]))
     half_y, half_x = min(reach, (ny - 1) // 2), min(reach, (nx - 1) // 2)
+    # A body wider than the field meets its own copies: what lies inside any of them is inside.
+    copies_y = 0 if reach <= half_y else 1
+    copies_x = 0 if reach <= half_x else 1
+    last_y, last_x = (ny - half_y - 1 if copies_y else half_y), (nx - half_x - 1 if copies_x else half_x)
     reach_A = LEAFLET_A + 4.0 * np.sqrt(TAIL_SIGMA_A**2 + voxel_size_A**2 / 12.0)
     for z in range(max(0, z0 - reach), min(nz, z0 + reach + 1)):
         dz = z - centre_px[0]
-        for y in range(y0 - half_y, y0 + half_y + 1):
-            dy = y - centre_px[1]
-            for x in range(x0 - half_x, x0 + half_x + 1):
-                dx = x - centre_px[2]
+        for y in range(y0 - half_y, y0 + last_y + 1):
+            for x in range(x0 - half_x, x0 + last_x + 1):
                 yy, xx = y % ny, x % nx
                 if allowed >= 0 and region[z, yy, xx] != allowed:
                     continue
-                u = (rotation[0, 0] * dz + rotation[1, 0] * dy + rotation[2, 0] * dx) / radii_px[0]
-                v = (rotation[0, 1] * dz + rotation[1, 1] * dy + rotation[2, 1] * dx) / radii_px[1]
-                w = (rotation[0, 2] * dz + rotation[1, 2] * dy + rotation[2, 2] * dx) / radii_px[2]
-                r = np.sqrt(u * u + v * v + w * w)
-                if r < 1e-6:
-                    region[z, yy, xx] = lumen
-                    continue
-                swell = 1.0
-                for b in range(bumps.shape[0]):
-                    swell += bumps[b, 0] * np.sin(bumps[b, 1] * u / r + bumps[b, 2] * v / r + bumps[b, 3] * w / r + b)
-                # distance to the ellipsoid to first order: (r - 1) over the length of r's gradient
-                gradient = np.sqrt((u / radii_px[0]) ** 2 + (v / radii_px[1]) ** 2 + (w / radii_px[2]) ** 2) / r
-                d_A = (r - swell) / gradient * voxel_size_A
-                if abs(d_A) < reach_A:
+                d_A = 1e9
+                for copy in range((2 * copies_y + 1) * (2 * copies_x + 1)):
+                    # the nearest copy first: deep inside it, the others do not matter
+                    cy = (copy // (2 * copies_x + 1) + 1) % 3 - 1 if copies_y else 0
+                    cx = (copy % (2 * copies_x + 1) + 1) % 3 - 1 if copies_x else 0
+                    dy, dx = y - centre_px[1] + cy * ny, x - centre_px[2] + cx * nx
+                    if abs(dy) > reach + 1 or abs(dx) > reach + 1:
+                        continue
+                    d_A = min(d_A, voxel_size_A * _bumpy_distance(dz, dy, dx, radii_px, rotation, bumps))
+                    if d_A < -reach_A:
+                        break
+                if d_A < -reach_A:
+                    volume[z, yy, xx] = 0.0  # a closed body displaces what crossed its place
+                elif d_A < reach_A:
                     volume[z, yy, xx] += bilayer_V(d_A, voxel_size_A)
                 if d_A < 0:
                     region[z, yy, xx] = lumen
+
+
+@njit(cache=True, fastmath=True)
+def _bumpy_distance(
+    dz: float, dy: float, dx: float, radii_px: np.ndarray, rotation: np.ndarray, bumps: np.ndarray
+) -> float:
+    """Signed distance in voxels to a bumpy ellipsoid, to first order: (r − 1) over the length of r's gradient."""
+    u = (rotation[0, 0] * dz + rotation[1, 0] * dy + rotation[2, 0] * dx) / radii_px[0]
+    v = (rotation[0, 1] * dz + rotation[1, 1] * dy + rotation[2, 1] * dx) / radii_px[1]
+    w = (rotation[0, 2] * dz + rotation[1, 2] * dy + rotation[2, 2] * dx) / radii_px[2]
+    r = np.sqrt(u * u + v * v + w * w)
+    if r < 1e-6:
+        return -min(radii_px[0], radii_px[1], radii_px[2])
+    swell = 1.0
+    for b in range(bumps.shape[0]):
+        swell += bumps[b, 0] * np.sin(bumps[b, 1] * u / r + bumps[b, 2] * v / r + bumps[b, 3] * w / r + b)
+    gradient = np.sqrt((u / radii_px[0]) ** 2 + (v / radii_px[1]) ** 2 + (w / radii_px[2]) ** 2) / r
+    return (r - swell) / gradient
 
 
 @njit(cache=True, fastmath=True)

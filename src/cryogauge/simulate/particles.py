@@ -1,4 +1,4 @@
-"""Globular complexes: density templates generated at will or read from the user's maps, and their placing."""
+"""Globular complexes: density templates generated at will, their placing, and the small proteins between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from cryogauge.records import Volume
 from cryogauge.simulate.rasterise import add_blobs, add_template, claim_spheres
 
 #: Volume of protein, Å³ a kDa (partial specific volume 0.73 cm³/g).
@@ -70,7 +69,7 @@ def generated_template(
     Template
         Its radius encloses about nine tenths of the mass.
     """
-    blobs = max(symmetry, int(round(mass_kDa / _BLOB_KDA)))
+    blobs = max(symmetry, round(mass_kDa / _BLOB_KDA))
     unit = _packed_blobs(max(1, blobs // symmetry), rng, hollow=hollow) * np.array(
         [elongation, elongation**-0.5, elongation**-0.5]
     )
@@ -108,29 +107,6 @@ def _packed_blobs(count: int, rng: np.random.Generator, *, hollow: bool) -> np.n
         widths = rng.uniform(0.6, 1.4, len(lobes))
         order = np.min(np.linalg.norm(lattice[:, None] - lobes[None], axis=2) / widths, axis=1)
     return lattice[np.argsort(order)[:count]]
-
-
-def template_from_map(name: str, density: Volume, voxel_size_A: float) -> Template:
-    """A template from a density map, resampled to the specimen's voxel size and scaled to protein's potential.
-
-    The map's own grey scale carries no unit: what lies above a fifth of its maximum is taken as the molecule
-    and scaled to the mean inner potential of protein.
-    """
-    from scipy.ndimage import zoom
-
-    data = np.asarray(density.data, dtype=np.float32)
-    data = np.where(data > 0.2 * data.max(), data, 0.0)
-    ratio = density.voxel_size_A / voxel_size_A
-    if ratio < 1.0:
-        # keep what the coarser grid cannot hold from folding back
-        from scipy.ndimage import gaussian_filter
-
-        data = gaussian_filter(data, 0.5 / ratio)
-    data = np.maximum(zoom(data, ratio, order=1), 0.0).astype(np.float32)
-    inside = data > 0.2 * data.max()
-    data *= PROTEIN_V / max(float(data[inside].mean()), 1e-12)
-    grid = np.argwhere(inside) - (np.array(data.shape) - 1) / 2.0
-    return Template(name, data, float(np.quantile(np.linalg.norm(grid, axis=1), 0.9)))
 
 
 def place_templates(
@@ -220,7 +196,9 @@ def fill_with_proteins(
     sigma_A = np.repeat(0.6 * radius_A * parts ** (-1.0 / 3.0), parts)
     centres = np.repeat(positions, parts, axis=0)
     if parts > 1:
-        centres = centres + rng.standard_normal(centres.shape) * (np.repeat(radius_A, parts) * 0.45 / voxel_size_A)[:, None]
+        centres = (
+            centres + rng.standard_normal(centres.shape) * (np.repeat(radius_A, parts) * 0.45 / voxel_size_A)[:, None]
+        )
     integral = np.repeat(masses, parts) / parts * PROTEIN_A3_PER_KDA * PROTEIN_V / voxel_size_A**3
     sigma_px = np.maximum(np.sqrt(sigma_A**2 + voxel_size_A**2 / 12.0) / voxel_size_A, 0.42)
     add_blobs(volume, centres, sigma_px, integral)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
+from cryogauge.imaging.reconstruction import Filter
 from cryogauge.records import BadInput
 from cryogauge.simulate.acquire import SCHEDULES, Imaging
 from cryogauge.simulate.looks import LOOKS
@@ -70,11 +71,15 @@ class Recipe:
         for what, given, known in (
             ("specimen", self.kinds, KINDS),
             ("look", self.looks, LOOKS),
-            ("filter", self.filters, ("ramp", "exact", "sirt")),
+            ("filter", self.filters, get_args(Filter)),
         ):
+            if not isinstance(given, dict) or any(not (isinstance(w, int | float) and w >= 0) for w in given.values()):
+                raise BadInput(f"the recipe's {what}s are not names with weights", "such as {ramp: 2, exact: 1}")
             unknown = [name for name in given if name not in known]
             if unknown:
                 raise BadInput(f"the recipe names an unknown {what}: {unknown[0]}", f"one of: {', '.join(known)}")
+        if not sum(self.kinds.values()) > 0 or not sum(self.filters.values()) > 0:
+            raise BadInput("the recipe gives no kind of specimen or no filter a weight above 0")
         if self.count < 1 or min(self.shape) < 16:
             raise BadInput("a recipe needs a count of at least 1 and a shape of at least 16 voxels a side")
 
@@ -122,7 +127,7 @@ class Draw:
     thickness_nm: float
     slab: SlabShape
     imaging: Imaging
-    filter: str
+    filter: Filter
     looks: tuple[str, ...]
     specimen_seed: int
     imaging_seed: int
@@ -178,6 +183,6 @@ def draw(recipe: Recipe, index: int) -> Draw:
     )
     looks = tuple(name for name, chance in recipe.looks.items() if rng.random() < chance)
     return Draw(
-        kind, recipe.shape, voxel, thickness, slab, imaging, weighted(recipe.filters), looks,
+        kind, recipe.shape, voxel, thickness, slab, imaging, cast(Filter, weighted(recipe.filters)), looks,
         int(rng.integers(2**31)), int(rng.integers(2**31)),
     )  # fmt: skip

@@ -1,0 +1,82 @@
+"""The training loop: it learns, stops in stages, goes on where it stopped, and refuses what does not fit."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cryogauge.learn.training import Schedule, fit
+from cryogauge.records import BadInput
+
+SCHEDULE = Schedule(steps=240, learning_rate=0.05, averaging=0.9)
+
+
+def _batches(seed: int = 0):
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        x = torch.randn(16, 3, generator=generator)
+        yield x, x @ torch.tensor([[1.0], [-2.0], [0.5]])
+
+
+def _loss(model, batch):
+    x, y = batch
+    return ((model(x) - y) ** 2).mean()
+
+
+def _line() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 1)
+
+
+def test_it_learns_a_line_and_logs(tmp_path):
+    model = _line()
+    assert fit(model, _batches(), _loss, SCHEDULE, tmp_path, report_every=60)
+    assert not model.training
+    torch.testing.assert_close(model.weight.detach()[0], torch.tensor([1.0, -2.0, 0.5]), atol=0.05, rtol=0)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [60, 120, 180, 240]
+    assert lines[-1]["loss"] < 0.1 * lines[0]["loss"]
+
+
+def test_a_stage_that_runs_out_goes_on_in_the_next(tmp_path):
+    model, calls = _line(), 0
+
+    def slow(model, batch):
+        nonlocal calls
+        calls += 1
+        return _loss(model, batch)
+
+    stages = 0
+    while not fit(model, _batches(stages), slow, SCHEDULE, tmp_path, stage_minutes=2e-4):
+        stages += 1
+        model = _line()  # as a new process would
+        assert (tmp_path / "checkpoint.pt").exists()
+        assert stages < 1000
+    assert stages >= 1
+    assert calls == SCHEDULE.steps, "steps were repeated or left out"
+    torch.testing.assert_close(model.weight.detach()[0], torch.tensor([1.0, -2.0, 0.5]), atol=0.1, rtol=0)
+
+
+def test_a_completed_schedule_is_not_repeated(tmp_path):
+    fit(_line(), _batches(), _loss, SCHEDULE, tmp_path)
+    again = _line()
+
+    def never(model, batch):
+        raise AssertionError("a completed schedule took another step")
+
+    assert fit(again, _batches(), never, SCHEDULE, tmp_path)
+    torch.testing.assert_close(again.weight.detach()[0], torch.tensor([1.0, -2.0, 0.5]), atol=0.05, rtol=0)
+
+
+def test_a_stage_of_no_time_still_leaves_a_checkpoint(tmp_path):
+    assert not fit(_line(), _batches(), _loss, SCHEDULE, tmp_path, stage_minutes=0.0)
+    assert (tmp_path / "checkpoint.pt").exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_another_schedules_checkpoint_is_refused(tmp_path):
+    fit(_line(), _batches(), _loss, SCHEDULE, tmp_path, stage_minutes=0.0)
+    with pytest.raises(BadInput, match="another schedule") as caught:
+        fit(_line(), _batches(), _loss, replace(SCHEDULE, steps=10), tmp_path)
+    assert "another folder" in caught.value.hint

@@ -1,0 +1,46 @@
+"""Real single slices: in the right order, where they should be, and blind to what is not structure."""
+
+import numpy as np
+import pytest
+
+from validation.blindness import unchanged_in_structure
+from validation.held_out import shipped_model
+from validation.real_files import levels, orders, picture_score, read, single_slices, without_phases
+
+#: Every so many slices are tried here; the validation tries all.
+EVERY = 7
+
+
+def _score(picture: np.ndarray) -> float:
+    return float(shipped_model().judge_picture(picture).score[0])
+
+
+def test_ordered_pairs():
+    held = [order.held() for order in orders() if order.model == "picture"]
+    assert np.mean(held) >= 0.95
+
+
+@pytest.mark.parametrize("why", sorted({level.why for level in levels()}))
+def test_levels(why):
+    held = [level.held() for level in levels() if level.why == why]
+    assert np.mean(held) >= 0.9
+
+
+def test_every_listed_file_is_there():
+    there = set(single_slices())
+    listed = {name.partition("#")[0] for row in (*orders(), *levels()) if row.model == "picture" for name in row.files}
+    assert listed <= there
+
+
+def test_blind_to_what_is_not_structure():
+    names = single_slices()[::EVERY]
+    for index, name in enumerate(names):
+        data = read(name, "picture")[0]
+        before = picture_score(name)
+        for figure, changed in unchanged_in_structure(data, read(names[index - 1], "picture")[0]):
+            assert abs(_score(changed) - before) < 0.1, (figure, name)
+
+
+def test_without_phases_there_is_nothing():
+    for name in single_slices()[::EVERY]:
+        assert _score(without_phases(read(name, "picture")[0], seed=7)) < 0.1, name

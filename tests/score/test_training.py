@@ -1,0 +1,104 @@
+"""The loss pulls the right way, and measuring a network measures it."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from cryogauge.score.examples import batches, make_example
+from cryogauge.score.network import ERROR, QUALITY, STRUCTURE, compact
+from cryogauge.score.quality import tile_values
+from cryogauge.score.training import evaluate, tile_loss
+
+
+@pytest.fixture(scope="module")
+def example(small_recipe):
+    return make_example(small_recipe, 0)
+
+
+class _Fixed(torch.nn.Module):
+    """Says what it is told, whatever it sees."""
+
+    def __init__(self, quality: np.ndarray, structure: np.ndarray, error: float) -> None:
+        super().__init__()
+        q = np.clip(quality, 1e-3, 1 - 1e-3)
+        out = np.zeros((len(q), 3, *q.shape[1:]), dtype=np.float32)
+        out[:, QUALITY], out[:, STRUCTURE], out[:, ERROR] = np.log(q / (1 - q)), np.where(structure > 0, 5, -5), error
+        self.out = torch.from_numpy(out)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out
+
+
+def _batch(seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    structure = (rng.random((4, 6, 6)) < 0.5).astype(np.float32)
+    quality = (rng.uniform(0.3, 0.9, structure.shape) * structure).astype(np.float32)
+    structure[3], quality[3] = 0, 0
+    return {"input": np.zeros((4, 5, 96, 96), dtype=np.float32), "quality": quality, "structure": structure}
+
+
+def test_the_truth_has_the_least_loss():
+    batch = _batch()
+    best = float(tile_loss(_Fixed(batch["quality"], batch["structure"], -5.0), batch))
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        wrong = np.clip(batch["quality"] + rng.normal(0, 0.2, batch["quality"].shape), 0, 1).astype(np.float32)
+        assert float(tile_loss(_Fixed(wrong, batch["structure"], -5.0), batch)) > best
+    assert float(tile_loss(_Fixed(batch["quality"], 1 - batch["structure"], -5.0), batch)) > best
+
+
+def test_one_bright_tile_in_an_empty_slice_costs():
+    batch = _batch()
+    wrong = batch["quality"].copy()
+    wrong[3, 2, 2] = 0.9
+    honest, false_alarm = (_Fixed(q, batch["structure"], -3.0) for q in (batch["quality"], wrong))
+    assert float(tile_loss(false_alarm, batch)) > float(tile_loss(honest, batch)) + 0.01
+
+
+def test_a_network_overfits_a_few_slices(example):
+    """All channels get gradients that lower the loss."""
+    torch.manual_seed(0)
+    network = compact(5, 8)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    batch = next(batches([example] * 4, 8, seed=0))
+    losses = []
+    for _ in range(25):
+        loss = tile_loss(network, batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-3:]) < 0.7 * losses[0]
+    last = network[-1].weight.grad
+    assert (last.flatten(1).abs().sum(1) > 0).all()
+
+
+def test_measuring_a_network(example):
+    """One that says nothing anywhere has no correlation, the mean score as its error, and all empty slices right."""
+    torch.manual_seed(0)
+    network = compact(5, 4).eval()
+    with torch.no_grad():
+        network[-1].weight.zero_()
+        network[-1].bias.copy_(torch.tensor([-9.0, -9.0, 0.0]))
+    with np.errstate(invalid="ignore"):
+        figures = evaluate(network, [example])
+    assert figures["abs_error_mean"] == pytest.approx(float(example.score.mean()), abs=1e-3)
+    assert figures["empty_below_0p1"] == 1.0
+
+
+def test_tile_values_are_probabilities():
+    out = np.zeros((1, 3, 1, 2), dtype=np.float32)
+    out[0, QUALITY, 0] = (-20, 20)
+    out[0, STRUCTURE, 0] = (-1, 1)
+    out[0, ERROR, 0] = (-100, 100)
+    quality, structure, error = tile_values(out)
+    np.testing.assert_allclose(quality[0, 0], (0, 1), atol=1e-6)
+    assert structure[0, 0].tolist() == [False, True]
+    assert 0 < error[0, 0, 0] < error[0, 0, 1] < np.inf
+
+
+def test_batches_of_a_real_example_train_without_surprises(example):
+    for batch in islice(batches([example] * 4, 4, seed=3), 3):
+        assert np.isfinite(batch["input"]).all()
