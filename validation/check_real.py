@@ -30,6 +30,9 @@ def run(small: bool = False) -> dict[str, float]:
     for name, expected in (("orders", orders()), ("levels", levels())):
         held = {row: row.held() for row in expected}
         results[f"real_{name}_held"] = float(np.mean(list(held.values())))
+        for model in ("volume", "picture"):
+            some = [good for row, good in held.items() if row.model == model]
+            results |= {f"real_{name}_held_{model}": float(np.mean(some))} if some else {}
         for why in dict.fromkeys(row.why for row in expected):
             outcome = [good for row, good in held.items() if row.why == why]
             print(f"     {sum(outcome):3d} of {len(outcome):3d}: {why}")

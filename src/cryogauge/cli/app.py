@@ -11,6 +11,7 @@ from cryogauge.cli.demo import demo
 from cryogauge.cli.score import score
 from cryogauge.cli.simulate import simulate_app
 from cryogauge.cli.terminal import MARKUP, complain, examples
+from cryogauge.cli.train import train_app
 
 OK, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
@@ -36,6 +37,7 @@ app.command(
     epilog=examples("cryogauge demo --out demo"),
 )(demo)
 app.add_typer(simulate_app, name="simulate", rich_help_panel="Ground truth")
+app.add_typer(train_app, name="train", rich_help_panel="Ground truth")
 
 
 def _print_version(wanted: bool) -> None:

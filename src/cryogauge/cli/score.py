@@ -73,7 +73,7 @@ def score(
     from cryogauge.jobs import threads_each
     from cryogauge.score import ScoreSettings, weights_checksum
 
-    sources = find_sources(paths, out)
+    sources = find_sources(paths, out, pictures=slices)
     settings = ScoreSettings(
         pixel_size_A=pixel_size,
         model=model,
@@ -105,13 +105,13 @@ def score(
         raise typer.Exit(1)
 
 
-def find_sources(paths: "list[str]", out: Path) -> "list[TomogramSource]":
+def find_sources(paths: "list[str]", out: Path, *, pictures: bool = False) -> "list[TomogramSource]":
     """Tomograms among ``paths``, without what an earlier run left in ``out``; raises ``BadInput`` for none."""
     from cryogauge.io import find_tomograms
     from cryogauge.records import BadInput
 
     ours = out.resolve()
-    sources = [source for source in find_tomograms(paths) if ours not in Path(source.uri).resolve().parents]
+    sources = [source for source in find_tomograms(paths, pictures=pictures) if ours not in Path(source.uri).resolve().parents]
     if not sources:
         raise BadInput(
             f"no tomogram in {' '.join(paths)}", "give files or folders with .mrc, .rec, .hdf, .zarr or .tif in them"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryogauge.io import copick
-from cryogauge.io.formats import is_local, known_suffixes
+from cryogauge.io.formats import PICTURE_SUFFIXES, is_local, known_suffixes
 from cryogauge.io.zarr import is_zarr
 from cryogauge.records import BadInput
 
@@ -33,7 +33,7 @@ class TomogramSource:
     name: str
 
 
-def find_tomograms(inputs: Sequence[str | Path]) -> list[TomogramSource]:
+def find_tomograms(inputs: Sequence[str | Path], *, pictures: bool = False) -> list[TomogramSource]:
     """The tomograms that paths, patterns, lists, projects and addresses stand for.
 
     Parameters
@@ -43,6 +43,8 @@ def find_tomograms(inputs: Sequence[str | Path]) -> list[TomogramSource]:
         hidden names, by the endings of the known formats; a ``.txt`` file with one of these a line, relative to
         it, ``#`` starting a comment; an OME-Zarr folder or URL; a copick configuration (``CONFIG.json`` or
         ``copick:CONFIG.json``) for all its tomograms, or ``copick:CONFIG.json#RUN/SPACING/TYPE`` for one.
+    pictures
+        Take PNG and JPEG files from folders and patterns too.
 
     Returns
     -------
@@ -54,12 +56,13 @@ def find_tomograms(inputs: Sequence[str | Path]) -> list[TomogramSource]:
     BadInput
         When something named does not exist, may not be read, or stands for no tomogram.
     """
-    uris = {_identity(uri): uri for each in inputs for uri in _expand(str(each))}
+    suffixes = known_suffixes() + (PICTURE_SUFFIXES if pictures else ())
+    uris = {_identity(uri): uri for each in inputs for uri in _expand(str(each), suffixes)}
     ordered = sorted(uris.values(), key=_natural)
     return [TomogramSource(uri, name) for uri, name in zip(ordered, _names(ordered), strict=True)]
 
 
-def _expand(item: str) -> Iterator[str]:
+def _expand(item: str, suffixes: tuple[str, ...]) -> Iterator[str]:
     if item.startswith(copick.PREFIX):
         config, _, member = item.removeprefix(copick.PREFIX).partition("#")
         yield from [item] if member else copick.tomogram_uris(config)
@@ -68,26 +71,25 @@ def _expand(item: str) -> Iterator[str]:
     if not is_local(item):
         yield item.rstrip("/")
     elif path.is_dir():
-        yield from [item] if is_zarr(path) else _in_folder(path)
+        yield from [item] if is_zarr(path) else _in_folder(path, suffixes)
     elif path.suffix.lower() == ".txt" and path.is_file():
-        yield from _in_list(path)
+        yield from _in_list(path, suffixes)
     elif path.suffix.lower() == ".json" and path.is_file():
         yield from copick.tomogram_uris(item)
     elif path.exists():
         yield item
     elif glob.has_magic(item):
-        yield from _by_pattern(item)
+        yield from _by_pattern(item, suffixes)
     else:
         raise BadInput(f"{item} does not exist", "check the path")
 
 
-def _in_folder(folder: Path) -> list[str]:
+def _in_folder(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
     def unreadable(error: OSError) -> None:
         if Path(error.filename) == folder:
             raise BadInput(f"the folder {folder} may not be read", "ask its owner for permission") from error
         _log.warning("the folder %s may not be read and is left out", error.filename)
 
-    suffixes = known_suffixes()
     found = []
     for parent, folders, files in os.walk(folder, onerror=unreadable):
         visible = sorted(name for name in folders if not name.startswith("."))
@@ -100,8 +102,7 @@ def _in_folder(folder: Path) -> list[str]:
     return found
 
 
-def _by_pattern(pattern: str) -> Iterator[str]:
-    suffixes = known_suffixes()
+def _by_pattern(pattern: str, suffixes: tuple[str, ...]) -> Iterator[str]:
     hits = [hit for hit in glob.glob(pattern, recursive=True) if is_zarr(Path(hit)) or hit.lower().endswith(suffixes)]
     inside = [hit for hit in hits if not any(is_zarr(parent) for parent in Path(hit).parents)]
     if not inside:
@@ -109,7 +110,7 @@ def _by_pattern(pattern: str) -> Iterator[str]:
     yield from inside
 
 
-def _in_list(path: Path) -> Iterator[str]:
+def _in_list(path: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
@@ -124,9 +125,9 @@ def _in_list(path: Path) -> Iterator[str]:
             raise BadInput(f"{path}, line {number}: a list may not name another list ({item})")
         try:
             if item.startswith(copick.PREFIX):
-                yield from _expand(copick.PREFIX + str(path.parent / item.removeprefix(copick.PREFIX)))
+                yield from _expand(copick.PREFIX + str(path.parent / item.removeprefix(copick.PREFIX)), suffixes)
             else:
-                yield from _expand(str(path.parent / item) if is_local(item) else item)
+                yield from _expand(str(path.parent / item) if is_local(item) else item, suffixes)
         except BadInput as error:
             raise BadInput(f"{path}, line {number}: {error.message}", error.hint) from error
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -73,7 +74,6 @@ def fit(
     BadInput
         When the folder holds a checkpoint of another schedule.
     """
-    import numpy as np
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def fit(
     while step < schedule.steps and time.monotonic() - started < 60.0 * stage_minutes:
         done = step / schedule.steps
         rising = done / max(schedule.warm_up, 1e-9)
-        factor = rising if rising < 1 else 0.5 * (1 + np.cos(np.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
+        factor = rising if rising < 1 else 0.5 * (1 + math.cos(math.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
         for group in optimiser.param_groups:
             group["lr"] = schedule.learning_rate * max(factor, 1e-3)
         value = loss(model, next(batches))

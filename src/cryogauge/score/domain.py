@@ -1,5 +1,7 @@
 """Whether a volume is of the kind the networks know."""
 
+from typing import Any
+
 import numpy as np
 
 from cryogauge.imaging.fourier import radial_power
@@ -102,18 +104,35 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).mean() / max(float(a.std() * b.std()), 1e-9))
 
 
+def table(training: list[Volume], kept_out: list[Volume]) -> dict[str, Any]:
+    """What :func:`unlike_training` needs: mean and inverse covariance of the training set's features, and the limit.
+
+    The limit is half again the 99th percentile of the distances of tomograms that were not trained on: rather a
+    strange volume unflagged than a good one flagged.
+    """
+    rows = np.array([features(volume) for volume in training])
+    mean = rows.mean(axis=0)
+    spread = rows - mean
+    covariance = spread.T @ spread / len(rows)
+    inverse = np.linalg.inv(covariance + 1e-2 * np.diag(np.diag(covariance)) + 1e-6 * np.eye(len(mean)))
+    others = np.array([features(volume) for volume in kept_out]) - mean
+    distance = np.sqrt(np.einsum("ij,jk,ik->i", others, inverse, others))
+    limit = 1.5 * float(np.quantile(distance, 0.99))
+    return {"mean": mean.tolist(), "inverse_covariance": inverse.tolist(), "limit": limit}
+
+
 def unlike_training(volume: Volume, card: ModelCard) -> dict[str, str]:
     """An ``out_of_domain`` flag when a volume's features lie further from the training set's than its own members'.
 
-    The distance is Mahalanobis's, to the mean of the training set; its limit is the 99.5th percentile there. Mean,
-    inverse covariance and limit are in the model card.
+    The distance is Mahalanobis's, to the mean of the training set. Mean, inverse covariance and limit are in the
+    model card (:func:`table`).
     """
     if "domain" not in card.tables:
         return {}
-    table = card.tables["domain"]
-    offset = features(volume) - np.array(table["mean"])
-    distance = float(np.sqrt(offset @ np.array(table["inverse_covariance"]) @ offset))
-    limit = float(table["limit"])
+    known = card.tables["domain"]
+    offset = features(volume) - np.array(known["mean"])
+    distance = float(np.sqrt(offset @ np.array(known["inverse_covariance"]) @ offset))
+    limit = float(known["limit"])
     if distance <= limit:
         return {}
     return {

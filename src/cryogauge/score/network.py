@@ -62,7 +62,7 @@ def compact(slices: int = len(CONTEXT), width: int = 24) -> "nn.Module":
 
 
 def resnet101() -> "nn.Module":
-    """The paper's network: a two-dimensional ResNet101 with one output and a sigmoid (Wang et al. 2025, Methods).
+    """The paper's network: a two-dimensional ResNet101 with one output and a sigmoid (Tan et al. 2025, Methods).
 
     MONAI's builder, with the ImageNet stem (stride 2, which is not its default) and one input channel.
     """

@@ -271,8 +271,10 @@ def _in_threads(
             yield z, future.result()
 
 
-def slices_of_example(network: "nn.Module", example: "Example", *, single: bool = False) -> np.ndarray:
-    """Scores of every slice of a training example, with the smoothing that inference uses."""
+def tile_predictions(
+    network: "nn.Module", example: "Example", *, single: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What :func:`tile_values` returns, of every slice of a training example; ``single`` takes each as a picture."""
     out = []
     for z in range(len(example.grey)):
         if single:
@@ -281,5 +283,10 @@ def slices_of_example(network: "nn.Module", example: "Example", *, single: bool 
         else:
             stack = example.grey[grey.reflected(z + np.array(CONTEXT), len(example.grey))]
         out.append(run_network(network, stack.astype(np.float32) / grey.STEPS))
-    quality, structure, _ = tile_values(np.stack(out))
+    return tile_values(np.stack(out))
+
+
+def slices_of_example(network: "nn.Module", example: "Example", *, single: bool = False) -> np.ndarray:
+    """Scores of every slice of a training example, with the smoothing that inference uses."""
+    quality, structure, _ = tile_predictions(network, example, single=single)
     return slice_scores(quality, structure, z_sigma=REMAINING_Z_SIGMA)

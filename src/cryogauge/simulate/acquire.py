@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cryogauge.imaging.ctf import ctf_2d, electron_wavelength_A
-from cryogauge.imaging.detector import apply_mtf, zero_loss_fraction
+from cryogauge.imaging.detector import detect, zero_loss_fraction
 from cryogauge.imaging.dose import exposure_attenuation
 from cryogauge.imaging.projection import project
 from cryogauge.imaging.transforms import irfft2, rfft2
@@ -177,8 +177,7 @@ def expose(specimen: Specimen, imaging: Imaging, seed: int, *, frames: bool = Fa
         # without the slit the inelastic electrons arrive too, blurred beyond use by chromatic aberration
         rate = kept[k] * elastic if imaging.energy_filter else kept[k] * elastic + (1.0 - kept[k])
         for part in range(parts):
-            electrons = rng.poisson(np.maximum(rate * dose_px[k] / parts, 0.0)).astype(np.float32)
-            stacks[part, k] = apply_mtf(electrons, imaging.detector_binning)
+            stacks[part, k] = detect(rate * dose_px[k] / parts, rng, imaging.detector_binning)
     table = table.assign(axis_deg=imaging.axis_deg, shift_x_A=0.0, shift_y_A=0.0, defocus_A=imaging.defocus_A)
     if not frames:
         return TiltSeries(stacks[0], pixel, table, f"simulated {specimen.kind}")
@@ -227,7 +226,8 @@ def _turn(image: np.ndarray, angle_deg: float) -> np.ndarray:
     """The image turned counter-clockwise about its centre, seen with y up; corners repeat the opposite edge."""
     from scipy.ndimage import rotate
 
-    return rotate(image, angle_deg, reshape=False, order=1, mode="grid-wrap")
+    # scipy turns as seen with y down
+    return rotate(image, -angle_deg, reshape=False, order=1, mode="grid-wrap")
 
 
 def combine(series: list[TiltSeries]) -> TiltSeries:

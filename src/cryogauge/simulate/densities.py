@@ -66,6 +66,7 @@ def template_from_map(name: str, density: Volume, voxel_size_A: float) -> Templa
     if not data.max() > 0:
         raise BadInput(f"{density.source or name} holds no positive density", "give a map with bright protein")
     data = np.where(data > _MAP_LEVEL * data.max(), data, 0.0)
+    molecule = float(np.count_nonzero(data)) * density.voxel_size_A**3 * PROTEIN_V  # its integral, V Å³
     step = voxel_size_A / density.voxel_size_A  # voxels of the map in one of the template
     if step > 1.0:  # keep what the coarser grid cannot hold from folding back
         data = gaussian_filter(data, 0.5 * step)
@@ -75,8 +76,7 @@ def template_from_map(name: str, density: Volume, voxel_size_A: float) -> Templa
     grid = np.diag([step, step, step, 1.0])
     grid[:3, 3] = offset
     sampled = affine_transform(data, grid, output_shape=shape, order=1)
-    inside = sampled > _MAP_LEVEL * sampled.max()
-    sampled *= PROTEIN_V / float(sampled[inside].mean())
+    sampled *= molecule / (float(sampled.sum(dtype=np.float64)) * voxel_size_A**3)
     return Template(name, sampled, _radius_px(sampled))
 
 

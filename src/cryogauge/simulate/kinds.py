@@ -244,11 +244,12 @@ def _bacterium(canvas: Canvas) -> None:
 
 
 def _axoneme(canvas: Canvas) -> None:
-    """A cilium lying in ice: nine doublets and two singlets inside a membrane-less bundle."""
+    """A cilium without its membrane: nine doublets and two singlets, cut where the ice is thinner than it."""
     rng = canvas.rng
     angle = rng.uniform(0, 2 * np.pi)
     direction = np.array([rng.normal(0, 0.02), np.sin(angle), np.cos(angle)])
-    length = 1.5 * canvas.shape[2]
+    # once across the field: longer, it would come in again at the other side and cross itself
+    length = 0.98 * min(canvas.shape[1:]) / max(abs(np.sin(angle)), abs(np.cos(angle)))
     path = filaments.bent_path(canvas.centre - 0.5 * length * direction, direction, length, canvas.px(1e6), rng)
     filaments.add_axoneme(canvas.biology, path, canvas.voxel_size_A, rng)
     canvas.crowd(float(rng.uniform(0.0, 0.03)), MEDIUM)

@@ -3,7 +3,7 @@
 For every place in every slice the reconstruction is compared with the specimen's own slice in narrow frequency
 bands. A band counts as visible when the local correlation, times the tomogram's relative transfer in that band,
 exceeds a threshold; the bands that count add up to a cut-off frequency, and that to the width of the smallest
-feature one could make out, on the scale of Wang et al. (2025).
+feature one could make out, on the scale of Tan et al. (2025).
 
 Why not something simpler: the correlation of half tomograms is high in empty slices too, because structure and
 gold leak along z through the missing wedge; the specimen's own slice is empty there, and the correlation nought.
