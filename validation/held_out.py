@@ -113,9 +113,10 @@ def _make(drawn: Draw, folder: Path, index: int, made_by: str, with_halves: bool
         data = reconstruct(recorded, drawn)
         write_mrc(folder / f"{index:03d}{part}.mrc", data, drawn.voxel_size_A, mode=2)
         if not part:
-            _write_truth(
-                folder / f"{index:03d}.npz.part", drawn, specimen, oracle.judge(data, specimen.biology_V), made_by
+            truth = oracle.judge(
+                data, specimen.biology_V, within=specimen.coverage(), half_range_deg=drawn.imaging.tilt_range_deg
             )
+            _write_truth(folder / f"{index:03d}.npz.part", drawn, specimen, truth, made_by)
     (folder / f"{index:03d}.npz.part").replace(folder / f"{index:03d}.npz")
 
 

@@ -47,6 +47,10 @@ def smallest_feature_px(score: ArrayLike) -> np.ndarray:
     slice that shows nothing has no smallest feature.
     """
     scores = np.asarray(score)
-    widths_px = np.interp(scores.astype(float), _SCORES[::-1], _WIDTHS_PX[::-1])
     # Compared in the scores' own precision: 0.2 held in single precision is the threshold, not above it.
-    return np.where(scores >= FEATURE_THRESHOLD, np.minimum(widths_px, 6.0), np.nan)
+    return np.where(scores >= FEATURE_THRESHOLD, np.minimum(width_px_of_score(scores), 6.0), np.nan)
+
+
+def width_px_of_score(score: ArrayLike) -> np.ndarray:
+    """The scale read backwards all the way: 1 px at a score of 1, 12 px at 0; float64 of the same shape."""
+    return np.interp(np.asarray(score, dtype=float), _SCORES[::-1], _WIDTHS_PX[::-1])

@@ -44,7 +44,7 @@ class Example:
 def make_example(recipe: Recipe, index: int) -> Example:
     """Simulate tomogram ``index`` of a recipe and label it."""
     made = make_tomogram(draw(recipe, index))
-    truth = oracle.judge(made.data, made.specimen.biology_V)
+    truth = oracle.judge(made.data, made.specimen.biology_V, within=made.specimen.coverage())
     rng = np.random.default_rng([recipe.seed, index, 1])
     to_grey, _ = fit_volume(sample_pixels(made.data, rng))
     grey = to_grey(made.data)
@@ -54,7 +54,7 @@ def make_example(recipe: Recipe, index: int) -> Example:
         interior = again(np.arange(-128, 128, dtype=np.float32))
     else:
         interior = np.arange(-128, 128).astype(np.int8)
-    quality = gaussian_filter1d(truth.quality, oracle.LABEL_Z_SIGMA, axis=0, mode="nearest")
+    quality = gaussian_filter1d(truth.quality, oracle.LABEL_Z_SIGMA, axis=0, mode="nearest") * truth.structure
     return Example(grey, interior, quality.astype(np.float16), truth.structure, truth.score)
 
 
@@ -97,6 +97,8 @@ def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str,
     category = np.digitize(score, (0.05, 0.2, 0.35, 0.5, 0.65, 0.8))
     groups = [np.flatnonzero(category == k) for k in range(7)]
     groups = [g for g in groups if len(g) >= 20]
+    if not groups:
+        raise BadInput(f"{len(examples)} tomograms hold too few slices of any score to train on", "simulate more of them")
     while True:
         inputs, quality, structure = [], [], []
         for _ in range(size):
@@ -132,7 +134,12 @@ def _pick(example: Example, z: int, rng: np.random.Generator) -> tuple[np.ndarra
     labels, mask = example.quality[z].astype(np.float32), example.structure[z]
     reference = rng.random()
     if reference < 0.25:
-        picture = ranked(example.grey[z])
+        picture = example.grey[z]
+        if rng.random() < 0.4:
+            # uneven ice and lighting, which a volume's own reference sees less of
+            slow = smooth_field(picture.shape, float(rng.uniform(0.08, 0.5)) * picture.shape[1], rng)
+            picture = picture + float(rng.uniform(0.3, 3.0)) * picture.std() * slow
+        picture = ranked(picture)
         return np.repeat(picture[None], len(CONTEXT), axis=0), labels, mask
     grey = example.grey[reflected(z + np.array(CONTEXT), len(example.grey))]
     if reference < 0.5:
@@ -174,11 +181,11 @@ def _without_structure(image: np.ndarray, rng: np.random.Generator) -> np.ndarra
         ramp = (np.cos(angle) * x + np.sin(angle) * y) / max(shape)
         out = np.stack([ramp + noise * 0.2 * n for n in _white(image, rng)])
     else:
-        across = smooth_field((shape[1],), float(rng.uniform(0.7, 8.0)), rng)
+        upright = rng.random() < 0.5
+        across = smooth_field((shape[upright],), float(rng.uniform(0.7, 8.0)), rng)
+        across = across[None, :] if upright else across[:, None]
         fine = float(rng.uniform(0.0, 1.5))
-        out = np.stack([across[None, :] + fine * n for n in _white(image, rng)])
-        if rng.random() < 0.5:
-            out = np.rot90(out, axes=(-2, -1))
+        out = np.stack([across + fine * n for n in _white(image, rng)])
     return np.stack([ranked(s) for s in np.asarray(out, dtype=np.float32)]) * float(rng.uniform(0.5, 1.5))
 
 

@@ -20,7 +20,7 @@ LIMIT = 4.0
 STEPS = 127.0 / LIMIT
 #: The part of the slices that counts as emptiest.
 EMPTIEST = 1.0 / 8.0
-_BINS = 4096
+_BINS = 16384
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from cryogauge.imaging.wedge import measure_half_range_deg, with_wedge
 from cryogauge.learn.weights import ModelCard, checksum, load_weights, read_card
 from cryogauge.records import BadInput, Volume
 from cryogauge.score import grey
@@ -37,6 +38,8 @@ class SliceJudgement:
         float32 ``(z,)``: quality 0–1, and the half width of its 90 % interval (NaN where the network has none).
     local_map
         float32 ``(z, y', x')`` quality of each tile.
+    structure
+        bool of the same shape: whether a tile holds biological structure.
     tile_px
         Edge of a tile.
     spread
@@ -46,6 +49,7 @@ class SliceJudgement:
     score: np.ndarray
     uncertainty: np.ndarray
     local_map: np.ndarray
+    structure: np.ndarray
     tile_px: int
     spread: np.ndarray
 
@@ -137,23 +141,25 @@ class CompactQuality:
             out[z] = image
             if progress:
                 progress(z + 1)
-        return self._finish(out, spread)
+        return self._finish(out, spread, measure_half_range_deg(volume.data))
 
     def _one(self, stack: np.ndarray) -> np.ndarray:
         return run_network(self.network, stack.astype(np.float32) / grey.STEPS)
 
-    def _finish(self, out: np.ndarray, spread: np.ndarray) -> SliceJudgement:
+    def _finish(self, out: np.ndarray, spread: np.ndarray, half_range_deg: float) -> SliceJudgement:
         local, structure, error = tile_values(out)
+        local = with_wedge(local, half_range_deg)
         score = slice_scores(local, structure, z_sigma=REMAINING_Z_SIGMA)
         scale = self.card.settings.get("uncertainty_scale", 1.0)
         floor = self.card.settings.get("uncertainty_floor", 0.0)
-        return SliceJudgement(score, floor + scale * slice_errors(error, structure), local, TILE_PX, spread)
+        uncertainty = floor + scale * slice_errors(error, structure)
+        return SliceJudgement(score, uncertainty, local, structure, TILE_PX, spread)
 
     def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
         """Score one picture ``(y, x)``: the same slice in every place, ranked within itself."""
         image = grey.fit_slice(picture)(picture).astype(np.float32) / grey.STEPS
         out = run_network(self.network, np.repeat(image[None], len(CONTEXT), axis=0))[None]
-        return self._finish(out, np.zeros(1, dtype=np.float32))
+        return self._finish(out, np.zeros(1, dtype=np.float32), float("nan"))
 
 
 class Resnet101Quality:
@@ -182,7 +188,8 @@ class Resnet101Quality:
             if progress:
                 progress(z + 1)
         nan = np.full_like(score, np.nan)
-        return SliceJudgement(score, nan, score[:, None, None], RESNET_CROP_PX, np.zeros(1, dtype=np.float32))
+        whole = score[:, None, None]
+        return SliceJudgement(score, nan, whole, whole > 0.2, RESNET_CROP_PX, np.zeros(1, dtype=np.float32))
 
 
 def cropped(image: np.ndarray) -> np.ndarray:

@@ -143,7 +143,7 @@ def judge_volume(
         raise BadInput(f"{name} is only {volume.shape[2]} × {volume.shape[1]} pixels; a slice needs 32 or more")
     findings = domain.inspect(volume, name)
     judged = quality.judge(volume, progress)
-    surfaces = fit_surfaces(judged.local_map, judged.tile_px) if judged.local_map.shape[1:] != (1, 1) else None
+    surfaces = fit_surfaces(judged.structure.astype(np.float32), judged.tile_px) if judged.local_map.shape[1:] != (1, 1) else None
     opinion = spectral_second_opinion(volume)
     notes = dict(findings)
     if isinstance(quality, CompactQuality):

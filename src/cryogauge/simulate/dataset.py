@@ -145,7 +145,12 @@ def _artefacts(item: DatasetItem, key: LedgerKey) -> tuple[str, ...]:
 def make_item(item: DatasetItem, key: LedgerKey) -> dict[str, Any]:
     """Make one tomogram and its truth; the tomogram's file comes last. Runs in a worker."""
     made = make_tomogram(draw(item.recipe, item.index))
-    truth = oracle.judge(made.data, made.specimen.biology_V)
+    truth = oracle.judge(
+        made.data,
+        made.specimen.biology_V,
+        within=made.specimen.coverage(),
+        half_range_deg=made.draw.imaging.tilt_range_deg,
+    )
     folder = item.out / "truth" / item.name
     partial = folder.with_name(f".{item.name}.part")
     shutil.rmtree(partial, ignore_errors=True)  # left by a worker that was killed

@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from cryogauge.imaging.feature_scale import score_of_feature_px
 from cryogauge.imaging.transforms import frequency_radius, irfft2, rfft2
+from cryogauge.imaging.wedge import with_wedge
 
 #: Edge of a label tile in pixels.
 TILE_PX = 16
@@ -83,7 +84,14 @@ def _band(
     return irfft2(cut, (ny // step, nx // step))
 
 
-def judge(reconstruction: np.ndarray, biology_V: np.ndarray, *, chunk: int = 16) -> Truth:
+def judge(
+    reconstruction: np.ndarray,
+    biology_V: np.ndarray,
+    *,
+    within: np.ndarray | None = None,
+    half_range_deg: float | None = None,
+    chunk: int = 16,
+) -> Truth:
     """Compare a reconstruction with the specimen it shows.
 
     Parameters
@@ -92,6 +100,12 @@ def judge(reconstruction: np.ndarray, biology_V: np.ndarray, *, chunk: int = 16)
         float32 ``(z, y, x)``, either contrast sign.
     biology_V
         Potential of the biological structure, V, on the same grid.
+    within
+        Part of each voxel that lies in the slab, float32 of the same shape (:meth:`Specimen.coverage`). A tile less
+        than half in it holds no structure, whatever the window of its neighbours sees: this keeps the surfaces sharp.
+    half_range_deg
+        Largest tilt. A narrower range than the usual draws features out along z, which no slice shows; given it, the
+        scores pay for that (:func:`cryogauge.imaging.wedge.with_wedge`).
     chunk
         Slices held in memory at a time.
 
@@ -125,6 +139,8 @@ def judge(reconstruction: np.ndarray, biology_V: np.ndarray, *, chunk: int = 16)
             power_p[b, part] = _tiles(p * p, TILE_PX // step)
     structure_V = np.sqrt(np.maximum(_window(spread), 0.0))
     structure = structure_V > STRUCTURE_V
+    if within is not None:
+        structure &= _tiles(within[:, :ny, :nx], TILE_PX) > 0.5
     transfer = _relative_transfer(cross, power_p, structure)
     visible = np.zeros((nz, *grid), dtype=np.float32)
     for b in range(bands):
@@ -138,6 +154,8 @@ def judge(reconstruction: np.ndarray, biology_V: np.ndarray, *, chunk: int = 16)
         visible += (edges[b + 1] - edges[b]) * seen
     cutoff = edges[0] + visible
     quality = score_of_feature_px(WIDTH_TIMES_FREQUENCY / cutoff).astype(np.float32)
+    if half_range_deg is not None:
+        quality = with_wedge(quality, half_range_deg)
     quality = np.where(structure, quality, 0.0).astype(np.float32)
     return Truth(quality, structure, slice_scores(quality, structure))
 

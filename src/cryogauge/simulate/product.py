@@ -182,7 +182,10 @@ def simulate_tilt_series(settings: SimulationSettings, out: Path) -> dict[str, P
     tomogram = _reconstruct(series, settings)
     written["tomogram"] = out / "tomogram.mrc"
     write_mrc(written["tomogram"], tomogram, settings.voxel_size_A)
-    written |= write_truth(out, specimen, oracle.judge(tomogram, specimen.biology_V))
+    truth = oracle.judge(
+        tomogram, specimen.biology_V, within=specimen.coverage(), half_range_deg=settings.tilt_range_deg
+    )
+    written |= write_truth(out, specimen, truth)
     for name, volume in (("potential", specimen.potential_V), ("biology", specimen.biology_V)):
         written[name] = out / f"{name}.mrc"
         write_mrc(written[name], volume, settings.voxel_size_A)

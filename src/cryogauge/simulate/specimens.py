@@ -42,6 +42,11 @@ class Specimen:
     picks: pd.DataFrame
     kind: str
 
+    def coverage(self) -> np.ndarray:
+        """Part of each voxel that lies within the slab, float32 0–1 of shape ``(z, y, x)``."""
+        z = np.arange(self.potential_V.shape[0], dtype=np.float32)[:, None, None]
+        return np.clip(self.top_px - z + 0.5, 0.0, 1.0) * np.clip(z - self.bottom_px + 0.5, 0.0, 1.0)
+
     @property
     def thickness_nm(self) -> float:
         """Mean thickness perpendicular to the slab's mean plane, nm."""
