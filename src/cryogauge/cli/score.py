@@ -111,7 +111,9 @@ def find_sources(paths: "list[str]", out: Path, *, pictures: bool = False) -> "l
     from cryogauge.records import BadInput
 
     ours = out.resolve()
-    sources = [source for source in find_tomograms(paths, pictures=pictures) if ours not in Path(source.uri).resolve().parents]
+    sources = [
+        source for source in find_tomograms(paths, pictures=pictures) if ours not in Path(source.uri).resolve().parents
+    ]
     if not sources:
         raise BadInput(
             f"no tomogram in {' '.join(paths)}", "give files or folders with .mrc, .rec, .hdf, .zarr or .tif in them"

@@ -1,7 +1,6 @@
 """The missing wedge of a tomogram: measured in its spectrum, and what it does to the smallest feature."""
 
 import numpy as np
-import scipy.fft
 
 from cryogauge.imaging.feature_scale import score_of_feature_px, width_px_of_score
 
@@ -41,10 +40,10 @@ def measure_half_range_deg(volume: np.ndarray) -> float:
         return float("nan")
     window = [np.hanning(n + 2)[1:-1].astype(np.float32) for n in block.shape]
     block = (block - block.mean()) * window[0][:, None, None] * window[1][None, :, None] * window[2][None, None, :]
-    power = np.abs(scipy.fft.rfftn(block, workers=-1)) ** 2
-    fz = scipy.fft.fftfreq(block.shape[0])[:, None, None]
-    fy = scipy.fft.fftfreq(block.shape[1])[None, :, None]
-    fx = scipy.fft.rfftfreq(block.shape[2])[None, None, :]
+    power = np.abs(np.fft.rfftn(block)) ** 2
+    fz = np.fft.fftfreq(block.shape[0])[:, None, None]
+    fy = np.fft.fftfreq(block.shape[1])[None, :, None]
+    fx = np.fft.rfftfreq(block.shape[2])[None, None, :]
     best = (np.inf, float("nan"))
     for across, along in ((fx, fy), (fy, fx)):
         # near the plane through the origin perpendicular to the tilt axis, where angles in it are well defined
@@ -72,9 +71,13 @@ def _step(angle: np.ndarray, power: np.ndarray, radius: np.ndarray) -> tuple[flo
     count = np.maximum(np.bincount(degrees, minlength=90), 1)
     profile = np.log(np.maximum(np.bincount(degrees, relative, 90) / count, 1e-6))
     candidates = np.arange(15, 85)
-    misfit = [((profile[2:k] - np.median(profile[2:k])) ** 2).sum() + ((profile[k:88] - np.median(profile[k:88])) ** 2).sum() for k in candidates]  # fmt: skip
+    misfit = [_spread(profile[2:k]) + _spread(profile[k:88]) for k in candidates]
     k = int(candidates[int(np.argmin(misfit))])
     return float(np.exp(np.median(profile[k:88]) - np.median(profile[2:k]))), float(k)
+
+
+def _spread(values: np.ndarray) -> float:
+    return float(((values - np.median(values)) ** 2).sum())
 
 
 def _central_block(volume: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """An array that reads only what is asked for, for containers that are not memory maps."""
 
+import mmap
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,19 @@ class LazyArray:
         if copy is False:
             raise ValueError("an array on disk cannot be had without a copy")
         return np.asarray(self[:], dtype=dtype)
+
+
+def forget(data: Any) -> None:
+    """Unmap the pages of a file that reading slices has left in this process's memory.
+
+    The system keeps them in its own cache, so reading one again is cheap; but they no longer count as ours, and a
+    pass over a volume of any number of slices takes no more memory than one. Nothing happens to arrays in memory.
+    """
+    while data is not None:
+        if isinstance(data, mmap.mmap):
+            data.madvise(mmap.MADV_DONTNEED)
+            return
+        data = getattr(data, "base", None)
 
 
 def _span(key: Any, length: int) -> tuple[slice, int | slice]:

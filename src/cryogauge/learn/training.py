@@ -90,7 +90,9 @@ def fit(
         # our own file, and read as plain tensors all the same
         state = torch.load(checkpoint, weights_only=True)
         if json.loads(state["schedule"]) != asdict(schedule):
-            raise BadInput(f"{checkpoint} belongs to another schedule", "use another folder, or delete it to start anew")
+            raise BadInput(
+                f"{checkpoint} belongs to another schedule", "use another folder, or delete it to start anew"
+            )
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
@@ -110,7 +112,9 @@ def fit(
     while step < schedule.steps and time.monotonic() - started < 60.0 * stage_minutes:
         done = step / schedule.steps
         rising = done / max(schedule.warm_up, 1e-9)
-        factor = rising if rising < 1 else 0.5 * (1 + math.cos(math.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
+        factor = (
+            rising if rising < 1 else 0.5 * (1 + math.cos(math.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
+        )
         for group in optimiser.param_groups:
             group["lr"] = schedule.learning_rate * max(factor, 1e-3)
         value = loss(model, next(batches))

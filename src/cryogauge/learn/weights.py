@@ -74,7 +74,9 @@ def load_weights(model: "nn.Module", path: Path) -> None:
     except FileNotFoundError as error:
         raise BadInput(f"there are no weights at {path}") from error
     except (SafetensorError, OSError) as error:
-        raise BadInput(f"{path} is not a safetensors file: {error}", "weights are read from safetensors only") from error
+        raise BadInput(
+            f"{path} is not a safetensors file: {error}", "weights are read from safetensors only"
+        ) from error
     floats = {k: v.to(torch.float32) if v.is_floating_point() else v for k, v in tensors.items()}
     try:
         model.load_state_dict(floats)

@@ -54,7 +54,9 @@ def inspect(volume: Volume, name: str) -> dict[str, str]:
         raise BadInput(f"{name} is constant: every slice has one value", "reconstruct it again")
     notes = {}
     if broken:
-        notes["out_of_domain"] = f"slices with NaN or infinite values (the first at z = {broken[0]}): they count as grey"
+        notes["out_of_domain"] = (
+            f"slices with NaN or infinite values (the first at z = {broken[0]}): they count as grey"
+        )
     elif len(flat) > len(z) // 8:
         notes["out_of_domain"] = f"{len(flat)} of {len(z)} sampled slices are constant (the first at z = {flat[0]})"
     return notes

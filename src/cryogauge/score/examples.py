@@ -98,7 +98,9 @@ def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str,
     groups = [np.flatnonzero(category == k) for k in range(7)]
     groups = [g for g in groups if len(g) >= 20]
     if not groups:
-        raise BadInput(f"{len(examples)} tomograms hold too few slices of any score to train on", "simulate more of them")
+        raise BadInput(
+            f"{len(examples)} tomograms hold too few slices of any score to train on", "simulate more of them"
+        )
     while True:
         inputs, quality, structure = [], [], []
         for _ in range(size):
@@ -112,9 +114,8 @@ def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str,
                 image = -image
             if rng.random() < 0.5:
                 image = image[::-1]
-            if rng.random() < 0.2:
-                spots = rng.random(image.shape[1:]) < 10 ** rng.uniform(-4, -2.7)
-                image = np.where(spots & (rng.random(image.shape) < 0.8), rng.choice([-LIMIT, LIMIT]), image)
+            if rng.random() < 0.35:
+                image = _spotted(image, rng)
             inputs.append(image)
             quality.append(labels)
             structure.append(mask)
@@ -187,6 +188,13 @@ def _without_structure(image: np.ndarray, rng: np.random.Generator) -> np.ndarra
         fine = float(rng.uniform(0.0, 1.5))
         out = np.stack([across + fine * n for n in _white(image, rng)])
     return np.stack([ranked(s) for s in np.asarray(out, dtype=np.float32)]) * float(rng.uniform(0.5, 1.5))
+
+
+def _spotted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Single pixels at an end of the grey scale, each in one slice (hot voxels) or through all (hot camera pixels)."""
+    through = rng.random() < 0.4 or np.array_equal(image[0], image[-1])
+    spots = rng.random(image.shape[1:] if through else image.shape) < 10 ** rng.uniform(-4, -2.7)
+    return np.where(spots, rng.choice([-LIMIT, LIMIT]), image)
 
 
 def _white(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

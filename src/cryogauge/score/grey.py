@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.special import ndtri
+from scipy.special import ndtr
+
+from cryogauge.io.lazy import forget
 
 #: Normal scores are clipped here; 16 steps a unit would do, int8 gives 30.
 LIMIT = 4.0
@@ -20,7 +22,8 @@ LIMIT = 4.0
 STEPS = 127.0 / LIMIT
 #: The part of the slices that counts as emptiest.
 EMPTIEST = 1.0 / 8.0
-_BINS = 16384
+#: Evenly spaced bins that narrow the search for a value's threshold.
+_BINS = 4096
 
 
 @dataclass(frozen=True)
@@ -29,38 +32,59 @@ class GreyMap:
 
     Attributes
     ----------
-    low, high
-        Grey values at the ends of the table; what lies beyond maps to its ends.
-    table
-        int8 normal scores times :data:`STEPS` at evenly spaced grey values.
+    thresholds
+        float32 ``(254,)``, ascending: the grey values at which the score goes up by a step. They are values of the
+        sample itself, so that whatever keeps the order of the grey values moves them along.
     """
 
-    low: float
-    high: float
-    table: np.ndarray
+    thresholds: np.ndarray
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """int8 array of the image's shape; values that are not finite become 0."""
         flat = np.ascontiguousarray(image, dtype=np.float32)
-        out = np.empty(flat.shape, dtype=np.int8)
-        scale = (len(self.table) - 1) / max(self.high - self.low, 1e-30)
-        _look_up(flat.ravel(), out.ravel(), self.table, np.float32(self.low), np.float32(scale))
+        out = np.zeros(flat.shape, dtype=np.int8)
+        finite = self.thresholds[np.isfinite(self.thresholds)]
+        if not len(finite):
+            return out
+        low = np.float32(finite[0])
+        scale = np.float32(_BINS / max(float(finite[-1]) - float(low), 1e-30))
+        edges = low + np.arange(_BINS + 1, dtype=np.float32) / scale
+        first = np.searchsorted(self.thresholds, edges, side="right").astype(np.int32)
+        _levels(flat.ravel(), out.ravel(), self.thresholds, first, low, scale)
         return out
 
 
 @njit(cache=True, nogil=True)
-def _look_up(values: np.ndarray, out: np.ndarray, table: np.ndarray, low: np.float32, scale: np.float32) -> None:
-    last = len(table) - 1
+def _levels(
+    values: np.ndarray, out: np.ndarray, thresholds: np.ndarray, first: np.ndarray, low: np.float32, scale: np.float32
+) -> None:
+    """How many thresholds each value has reached, less 127; ``first`` narrows the search by evenly spaced bins."""
+    bins = len(first) - 1
+    count = len(thresholds)
     for i in range(len(values)):
-        position = (values[i] - low) * scale
-        if position != position:
+        value = values[i]
+        if not np.isfinite(value):
             out[i] = 0
-        elif position <= 0:
-            out[i] = table[0]
-        elif position >= last:
-            out[i] = table[last]
+            continue
+        position = (value - low) * scale
+        if position <= 0:
+            k = first[0]
+        elif position >= bins:
+            k = first[bins]
         else:
-            out[i] = table[int(position + np.float32(0.5))]
+            k, end = first[int(position)], first[int(position) + 1]
+            while k < end:
+                middle = (k + end) >> 1
+                if value >= thresholds[middle]:
+                    k = middle + 1
+                else:
+                    end = middle
+        # rounding in the bins can be off by one threshold
+        while k < count and value >= thresholds[k]:
+            k += 1
+        while k > 0 and value < thresholds[k - 1]:
+            k -= 1
+        out[i] = k - 127
 
 
 def reflected(index: np.ndarray, count: int) -> np.ndarray:
@@ -77,7 +101,11 @@ def sample_pixels(volume: Any, rng: np.random.Generator, *, slices: int = 64, pi
     z = np.unique(np.linspace(0, len(volume) - 1, slices).round().astype(int))
     flat = int(volume.shape[1]) * int(volume.shape[2])
     where = np.sort(rng.integers(0, flat, min(pixels, flat)))
-    return np.stack([np.asarray(volume[k], dtype=np.float32).ravel()[where] for k in z])
+    sampled = np.empty((len(z), len(where)), dtype=np.float32)
+    for row, k in zip(sampled, z, strict=True):
+        row[:] = np.asarray(volume[k]).ravel()[where]
+        forget(volume)
+    return sampled
 
 
 def fit_slice(values: np.ndarray) -> GreyMap:
@@ -107,7 +135,7 @@ def fit_volume(slices: np.ndarray) -> tuple[GreyMap, np.ndarray]:
     scores = whole(slices).astype(np.float32)
     middle = np.median(scores, axis=1, keepdims=True)
     spread = np.median(np.abs(scores - middle), axis=1) / STEPS
-    count = max(2, int(round(EMPTIEST * len(slices))))
+    count = max(2, round(EMPTIEST * len(slices)))
     emptiest = np.argsort(spread, kind="stable")[:count]
     return _from_samples(np.sort(_finite(slices[emptiest])), everything), spread
 
@@ -119,20 +147,18 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def _from_samples(reference: np.ndarray, everything: np.ndarray) -> GreyMap:
-    """Table of normal scores of the mean of two rank distributions, both given sorted."""
+    """Thresholds of the normal scores of the mean of two rank distributions, both samples given sorted."""
     if not len(everything) or everything[0] == everything[-1]:
-        return GreyMap(0.0, 1.0, np.zeros(_BINS, dtype=np.int8))
-    # the table spans all but the last ten-thousandth at either end: a few hot pixels must not set its step
-    low, high = (float(v) for v in np.quantile(everything, (1e-4, 1 - 1e-4)))
-    if not high > low:
-        low, high = float(everything[0]), float(everything[-1])
-    grid = np.linspace(low, high, _BINS).astype(np.float32)
-    half = 0.5 * (grid[1] - grid[0])
-    rank = np.zeros(_BINS)
+        return GreyMap(np.full(254, np.inf, dtype=np.float32))
+    values = everything if reference is everything else np.sort(np.concatenate([reference, everything]))
+    rank = np.zeros(len(values))
     for sample in (reference, everything):
-        # the middle of a tie's ranks, and of those that fall into the table's bin
-        below = np.searchsorted(sample, grid - half, side="left")
-        above = np.searchsorted(sample, grid + half, side="right")
-        rank += 0.25 * (below + above) / len(sample)
-    normal = np.clip(ndtri(np.clip(rank, 1e-6, 1 - 1e-6)), -LIMIT, LIMIT)
-    return GreyMap(low, high, np.round(normal * STEPS).astype(np.int8))
+        # ties share the middle of their ranks
+        rank += (
+            0.25 * (np.searchsorted(sample, values, "left") + np.searchsorted(sample, values, "right")) / len(sample)
+        )
+    wanted = ndtr((np.arange(-126, 128) - 0.5) / STEPS)
+    at = np.searchsorted(rank, wanted, side="left")
+    thresholds = values[np.minimum(at, len(values) - 1)].astype(np.float32)
+    thresholds[at == len(values)] = np.inf
+    return GreyMap(thresholds)

@@ -76,7 +76,12 @@ def resnet101() -> "nn.Module":
         def __init__(self) -> None:
             super().__init__()
             self.body = build(
-                spatial_dims=2, n_input_channels=1, num_classes=1, conv1_t_stride=2, feed_forward=True, shortcut_type="B"
+                spatial_dims=2,
+                n_input_channels=1,
+                num_classes=1,
+                conv1_t_stride=2,
+                feed_forward=True,
+                shortcut_type="B",
             )
 
         def forward(self, x: "Tensor") -> "Tensor":
@@ -96,10 +101,12 @@ def folded(network: "nn.Module") -> "nn.Module":
 
     def fold(module: Any) -> None:
         for name, child in module.named_children():
-            if isinstance(child, nn.Sequential) and len(child) == 2 and isinstance(child[1], nn.BatchNorm2d):
-                setattr(module, name, fuse_conv_bn_eval(child[0], child[1]))
-            else:
-                fold(child)
+            parts = list(child) if isinstance(child, nn.Sequential) else []
+            match parts:
+                case [nn.Conv2d() as convolution, nn.BatchNorm2d() as normalisation]:
+                    setattr(module, name, fuse_conv_bn_eval(convolution, normalisation))
+                case _:
+                    fold(child)
 
     fold(network)
     return network

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from cryogauge.imaging.wedge import measure_half_range_deg, with_wedge
+from cryogauge.io.lazy import forget
 from cryogauge.learn.weights import ModelCard, checksum, load_weights, read_card
 from cryogauge.records import BadInput, Volume
 from cryogauge.score import grey
@@ -210,8 +211,7 @@ def ready(card: ModelCard, path: Path) -> "nn.Module":
 
     network = compact(**card.architecture)
     load_weights(network, path)
-    network = folded(network).to(memory_format=torch.channels_last)
-    return network.to(torch.bfloat16)
+    return folded(network).to(torch.bfloat16)
 
 
 def run_network(network: "nn.Module", stack: np.ndarray) -> np.ndarray:
@@ -220,7 +220,9 @@ def run_network(network: "nn.Module", stack: np.ndarray) -> np.ndarray:
 
     pad = [(-n) % TILE_PX for n in stack.shape[1:]]
     if any(pad):
-        stack = np.pad(stack, ((0, 0), (0, pad[0]), (0, pad[1])), mode="reflect" if min(stack.shape[1:]) > TILE_PX else "edge")
+        stack = np.pad(
+            stack, ((0, 0), (0, pad[0]), (0, pad[1])), mode="reflect" if min(stack.shape[1:]) > TILE_PX else "edge"
+        )
     first = next(network.parameters())
     image = torch.from_numpy(np.ascontiguousarray(stack))[None].to(first.device, first.dtype)
     with torch.inference_mode():
@@ -248,10 +250,12 @@ def _stacks(data: Any, to_grey: grey.GreyMap) -> Iterator[tuple[int, np.ndarray]
     kept: dict[int, np.ndarray] = {}
     for z in range(count):
         wanted = grey.reflected(z + np.array(CONTEXT), count)
-        for k in sorted(set(int(w) for w in wanted)):
+        for k in sorted({int(w) for w in wanted}):
             if k not in kept:
                 kept[k] = to_grey(np.asarray(data[k], dtype=np.float32))
         yield z, np.stack([kept[int(k)] for k in wanted])
+        if z % 16 == 15:
+            forget(data)
         for k in [k for k in kept if k < z + CONTEXT[0] + 1 and k > 2 * max(CONTEXT)]:
             del kept[k]
 

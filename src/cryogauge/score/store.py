@@ -46,9 +46,11 @@ def load_judgement(folder: Path) -> TomogramJudgement:
             local_map = arrays["quality"].astype(np.float32) / 255.0
         pictures = {name: np.asarray(Image.open(folder / f"{name}.png")) for name in content["pictures"]}
     except (OSError, KeyError, ValueError) as error:
-        raise BadInput(f"the judgement in {folder} is incomplete: {error}", "delete the folder and score again") from error
-    row = {name: float("nan") if value is None else value for name, value in content["row"].items()}
-    row["flags"] = tuple(row["flags"])
+        raise BadInput(
+            f"the judgement in {folder} is incomplete: {error}", "delete the folder and score again"
+        ) from error
+    row: dict[str, Any] = {name: float("nan") if value is None else value for name, value in content["row"].items()}
+    row["flags"] = tuple(content["row"]["flags"])
     surfaces = {name: tuple(plane) for name, plane in content["surfaces"].items()}
     return TomogramJudgement(row, slices, local_map, content["tile_px"], surfaces, pictures, content["notes"])
 

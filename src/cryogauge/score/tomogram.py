@@ -111,7 +111,11 @@ def score_tomogram(
     from cryogauge.score.quality import available_threads
 
     settings = ScoreSettings(
-        pixel_size_A, model, None if weights is None else str(weights), local_map, threads=threads or available_threads()
+        pixel_size_A,
+        model,
+        None if weights is None else str(weights),
+        local_map,
+        threads=threads or available_threads(),
     )
     volume = open_volume(path, pixel_size_A=pixel_size_A)
     return judge_volume(volume, Path(str(path)).stem, _quality(settings), local_map=local_map, progress=progress)
@@ -143,7 +147,11 @@ def judge_volume(
         raise BadInput(f"{name} is only {volume.shape[2]} × {volume.shape[1]} pixels; a slice needs 32 or more")
     findings = domain.inspect(volume, name)
     judged = quality.judge(volume, progress)
-    surfaces = fit_surfaces(judged.structure.astype(np.float32), judged.tile_px) if judged.local_map.shape[1:] != (1, 1) else None
+    surfaces = (
+        fit_surfaces(judged.structure.astype(np.float32), judged.tile_px)
+        if judged.local_map.shape[1:] != (1, 1)
+        else None
+    )
     opinion = spectral_second_opinion(volume)
     notes = dict(findings)
     if isinstance(quality, CompactQuality):
@@ -169,12 +177,12 @@ def judge_volume(
         "smallest_feature_px": feature,
         "smallest_feature_nm": feature * volume.voxel_size_A / 10.0,
         "spectral_feature_px": opinion.feature_px,
-        "uncertainty": float(judged.uncertainty[judged.score > 0.2].mean()) if len(inside) else float(judged.uncertainty.mean()),
+        "uncertainty": float((judged.uncertainty[inside] if len(inside) else judged.uncertainty).mean()),
         "flags": tuple(notes),
         "seconds": round(time.monotonic() - started, 2),
         **named,
     }  # fmt: skip
-    planes = {"top": tuple(surfaces.top), "bottom": tuple(surfaces.bottom)} if surfaces else {}
+    planes = {"top": surfaces.top, "bottom": surfaces.bottom} if surfaces else {}
     return TomogramJudgement(
         row,
         slices,
@@ -202,7 +210,12 @@ def judge_picture(picture: np.ndarray, pixel_size_A: float, name: str, quality: 
         "uncertainty": float(judged.uncertainty[0]), "flags": (), "seconds": round(time.monotonic() - started, 2),
     }  # fmt: skip
     return TomogramJudgement(
-        row, _slice_table(name, judged, pixel_size_A), judged.local_map, judged.tile_px, {}, {"best": eight_bit(picture)}
+        row,
+        _slice_table(name, judged, pixel_size_A),
+        judged.local_map,
+        judged.tile_px,
+        {},
+        {"best": eight_bit(picture)},
     )
 
 
@@ -239,7 +252,9 @@ def _pictures(volume: Volume, named: dict[str, int]) -> dict[str, np.ndarray]:
     pictures = {key.removesuffix("_slice"): eight_bit(volume.slice(z)) for key, z in named.items()}
     middle = volume.shape[1] // 2
     rows = slice(max(0, middle - 3), middle + 4)
-    section = np.stack([np.asarray(volume.data[z][rows], dtype=np.float32).mean(axis=0) for z in range(volume.shape[0])])
+    section = np.stack(
+        [np.asarray(volume.data[z][rows], dtype=np.float32).mean(axis=0) for z in range(volume.shape[0])]
+    )
     pictures["xz"] = eight_bit(section)
     return pictures
 

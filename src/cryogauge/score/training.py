@@ -167,7 +167,7 @@ def train_network(examples: list[Example], folder: Path, schedule: Schedule, min
     import torch
 
     torch.manual_seed(SEED)
-    network = compact().to(memory_format=torch.channels_last)
+    network = compact()
     drawn = prefetched(batches(examples, BATCH, SEED + _restarts(folder)))
     return network if fit(network, drawn, tile_loss, schedule, folder, stage_minutes=minutes) else None
 
@@ -212,24 +212,31 @@ def calibrated_card(
         code_version=__version__,
         limits=LIMITS,
         settings=uncertainty_settings(ready, kept_out),
-        tables={"domain": domain.table([Volume(e.grey, 10.0) for e in training[::2]], [Volume(e.grey, 10.0) for e in kept_out])},
-    )  # fmt: skip
+        tables={"domain": domain.table(_volumes(training[::2]), _volumes(kept_out))},
+    )
     accuracy = {f"kept_out_{k}": v for k, v in evaluate(ready, kept_out).items()}
     accuracy |= {f"kept_out_as_pictures_{k}": v for k, v in evaluate(ready, kept_out, single=True).items()}
     return replace(card, accuracy=accuracy)
+
+
+def _volumes(examples: list[Example]) -> list[Volume]:
+    return [Volume(example.grey, 10.0) for example in examples]  # the voxel size plays no part in what is asked of them
 
 
 def uncertainty_settings(network: "nn.Module", examples: list[Example]) -> dict[str, float]:
     """Scale and floor that make the error channel the half width of a 90 % interval."""
     errors, expected = [], []
     for example in examples:
-        quality, structure, error = tile_predictions(network, example)
+        _, structure, error = tile_predictions(network, example)
         score = slices_of_example(network, example)
         errors.append(np.abs(score - example.score))
         expected.append(slice_errors(error, structure))
     error, scale = np.concatenate(errors), np.concatenate(expected)
     floor = 0.02
-    return {"uncertainty_scale": float(np.quantile(np.maximum(error - floor, 0) / scale, 0.9)), "uncertainty_floor": floor}
+    return {
+        "uncertainty_scale": float(np.quantile(np.maximum(error - floor, 0) / scale, 0.9)),
+        "uncertainty_floor": floor,
+    }
 
 
 def evaluate(network: "nn.Module", examples: list[Example], *, single: bool = False) -> dict[str, float]:
