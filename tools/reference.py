@@ -96,8 +96,37 @@ def _signature(name: str, member: Any) -> str:
     return re.sub(r"\b(?:[A-Za-z_]\w*\.)+(\w+)", r"\1", text)
 
 
-PAGES = {"reference/cli.md": cli_page, "reference/python.md": python_page}
+def model_card_page() -> str:
+    """The page of the shipped network, from the card beside its weights, in Markdown."""
+    import cryogauge
+    from cryogauge.learn.weights import read_card
+
+    card = read_card(Path(cryogauge.__file__).parent / "weights" / "compact.safetensors")
+    parts = [
+        "# The network compact",
+        "Written from the card that travels with the weights, `cryogauge/weights/compact.json`.",
+        "It scores slices of tomograms, five at a time, and single pictures; what a score means is told in "
+        "[What a score means](../explanation/scores.md), how it does on data it has not seen in "
+        "[Measured figures](../figures.md).",
+        "## How it was made",
+        f"- Data: {card.data}, drawn from `recipes/{card.recipe}` with seed {card.seed}, code version "
+        f"{card.code_version}.\n- Again: `make train`, a stage at a time.",
+        "## On tomograms kept out of training",
+        "These tomograms also set the calibration and the uncertainty, so the figures flatter a little.",
+        "\n".join(["| figure | value |", "| --- | --- |", *(f"| {k} | {v:.3f} |" for k, v in card.accuracy.items())]),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in card.limits),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {
+    "reference/cli.md": cli_page,
+    "reference/python.md": python_page,
+    "model-cards/compact.md": model_card_page,
+}
 
 if __name__ == "__main__":
     for path, make in PAGES.items():
+        (DOCS / path).parent.mkdir(exist_ok=True)
         (DOCS / path).write_text(make())

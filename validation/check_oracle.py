@@ -18,7 +18,7 @@ from cryogauge.report.svg import Line, line_plot_svg
 from cryogauge.simulate import Imaging, Specimen, contrast, expose, judge, make_specimen
 from tools.figures import ROOT
 
-FIGURES = ()
+FIGURES = ("oracle_order_held", "oracle_empty_max")
 
 PAGE, PLOT = ROOT / "docs/explanation/oracle.md", ROOT / "docs/explanation/oracle.svg"
 MARKS = "<!-- measured: make validate ONLY=oracle -->", "<!-- end -->"

@@ -1,5 +1,8 @@
 """The missing wedge of a tomogram: measured in its spectrum, and what it does to the smallest feature."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from cryogauge.imaging.feature_scale import score_of_feature_px, width_px_of_score
@@ -22,20 +25,22 @@ def elongation(half_range_deg: float) -> float:
     return float(np.sqrt((a + np.sin(a) * np.cos(a)) / (a - np.sin(a) * np.cos(a))))
 
 
-def measure_half_range_deg(volume: np.ndarray) -> float:
+def measure_half_range_deg(volume: Any, to_grey: Callable[[np.ndarray], np.ndarray] | None = None) -> float:
     """Half the tilt range of a tomogram, read off the power in its Fourier planes.
 
     Parameters
     ----------
     volume
-        Array-like ``(z, y, x)`` of any tilt axis in the plane along x or y; a central block of it is read.
+        Array-like ``(z, y, x)`` whose tilt axis lies along x or y; a central block of it is read.
+    to_grey
+        Applied to each slice first: a map that tames outliers and makes the grey scale play no part.
 
     Returns
     -------
     float
         Degrees, or NaN where no wedge stands out: isotropic noise on top, a filled wedge, too few slices.
     """
-    block = _central_block(volume)
+    block = _central_block(volume, to_grey)
     if min(block.shape) < 24:
         return float("nan")
     window = [np.hanning(n + 2)[1:-1].astype(np.float32) for n in block.shape]
@@ -80,11 +85,12 @@ def _spread(values: np.ndarray) -> float:
     return float(((values - np.median(values)) ** 2).sum())
 
 
-def _central_block(volume: np.ndarray) -> np.ndarray:
+def _central_block(volume: Any, to_grey: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:
     """The middle of a volume, at most :data:`_BLOCK_PX` a side, float32."""
     starts = [max(0, (n - _BLOCK_PX) // 2) for n in volume.shape]
     z, y, x = (slice(s, s + _BLOCK_PX) for s in starts)
-    return np.nan_to_num(np.stack([np.asarray(volume[k][y, x], dtype=np.float32) for k in range(volume.shape[0])[z]]))
+    slices = [np.asarray(volume[k][y, x], dtype=np.float32) for k in range(volume.shape[0])[z]]
+    return np.nan_to_num(np.stack([to_grey(s) if to_grey else s for s in slices]).astype(np.float32))
 
 
 def with_wedge(score: np.ndarray, half_range_deg: float) -> np.ndarray:

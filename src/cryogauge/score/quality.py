@@ -142,14 +142,14 @@ class CompactQuality:
             out[z] = image
             if progress:
                 progress(z + 1)
-        return self._finish(out, spread, measure_half_range_deg(volume.data))
+        return self._finish(out, spread, measure_half_range_deg(volume.data, to_grey))
 
     def _one(self, stack: np.ndarray) -> np.ndarray:
         return run_network(self.network, stack.astype(np.float32) / grey.STEPS)
 
     def _finish(self, out: np.ndarray, spread: np.ndarray, half_range_deg: float) -> SliceJudgement:
         local, structure, error = tile_values(out)
-        local = with_wedge(local, half_range_deg)
+        local = with_wedge(calibrated(local, self.card), half_range_deg)
         score = slice_scores(local, structure, z_sigma=REMAINING_Z_SIGMA)
         scale = self.card.settings.get("uncertainty_scale", 1.0)
         floor = self.card.settings.get("uncertainty_floor", 0.0)
@@ -237,6 +237,17 @@ def tile_values(out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return quality.astype(np.float32), structure, error.astype(np.float32)
 
 
+def calibrated(quality: np.ndarray, card: ModelCard) -> np.ndarray:
+    """The network's qualities on the oracle's scale.
+
+    A network in doubt keeps to the middle of the scale. The card's table, made on tomograms that were not trained on
+    (:func:`cryogauge.score.training.calibration`), stretches what it says to the range that the oracle uses; the order
+    of scores stays as it is.
+    """
+    table = card.tables.get("calibration")
+    return quality if table is None else np.interp(quality, table["network"], table["oracle"]).astype(np.float32)
+
+
 def slice_errors(error: np.ndarray, structure: np.ndarray) -> np.ndarray:
     """Expected error of each slice's score: the mean over the tiles that decide it."""
     count = structure.sum(axis=(1, 2))
@@ -297,7 +308,10 @@ def tile_predictions(
     return tile_values(np.stack(out))
 
 
-def slices_of_example(network: "nn.Module", example: "Example", *, single: bool = False) -> np.ndarray:
-    """Scores of every slice of a training example, with the smoothing that inference uses."""
+def slices_of_example(
+    network: "nn.Module", example: "Example", card: ModelCard | None = None, *, single: bool = False
+) -> np.ndarray:
+    """Scores of every slice of a training example, with the smoothing that inference uses; calibrated by a card."""
     quality, structure, _ = tile_predictions(network, example, single=single)
+    quality = quality if card is None else calibrated(quality, card)
     return slice_scores(quality, structure, z_sigma=REMAINING_Z_SIGMA)

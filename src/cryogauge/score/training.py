@@ -211,11 +211,14 @@ def calibrated_card(
         seed=recipe.seed,
         code_version=__version__,
         limits=LIMITS,
-        settings=uncertainty_settings(ready, kept_out),
-        tables={"domain": domain.table(_volumes(training[::2]), _volumes(kept_out))},
+        tables={
+            "calibration": calibration(ready, kept_out),
+            "domain": domain.table(_volumes(training[::2]), _volumes(kept_out)),
+        },
     )
-    accuracy = {f"kept_out_{k}": v for k, v in evaluate(ready, kept_out).items()}
-    accuracy |= {f"kept_out_as_pictures_{k}": v for k, v in evaluate(ready, kept_out, single=True).items()}
+    card = replace(card, settings=uncertainty_settings(ready, kept_out, card))
+    accuracy = {f"kept_out_{k}": v for k, v in evaluate(ready, kept_out, card).items()}
+    accuracy |= {f"kept_out_as_pictures_{k}": v for k, v in evaluate(ready, kept_out, card, single=True).items()}
     return replace(card, accuracy=accuracy)
 
 
@@ -223,27 +226,41 @@ def _volumes(examples: list[Example]) -> list[Volume]:
     return [Volume(example.grey, 10.0) for example in examples]  # the voxel size plays no part in what is asked of them
 
 
-def uncertainty_settings(network: "nn.Module", examples: list[Example]) -> dict[str, float]:
+def calibration(network: "nn.Module", examples: list[Example], *, knots: int = 17) -> dict[str, list[float]]:
+    """Where the network's slice scores and the oracle's have the same rank: quantile against quantile.
+
+    Least squares would be closer on average and keep to the middle of the scale; a ranking of tomograms wants the
+    whole of it.
+    """
+    predicted = np.concatenate([slices_of_example(network, example) for example in examples])
+    truth = np.concatenate([example.score for example in examples])
+    level = np.linspace(0.0, 1.0, knots)
+    network_at, oracle_at = np.quantile(predicted, level), np.quantile(truth, level)
+    network_at, first = np.unique(np.concatenate([[0.0], network_at, [1.0]]), return_index=True)
+    oracle_at = np.maximum.accumulate(np.concatenate([[0.0], oracle_at, [1.0]]))[first]
+    return {"network": network_at.tolist(), "oracle": oracle_at.tolist()}
+
+
+def uncertainty_settings(network: "nn.Module", examples: list[Example], card: ModelCard) -> dict[str, float]:
     """Scale and floor that make the error channel the half width of a 90 % interval."""
     errors, expected = [], []
     for example in examples:
         _, structure, error = tile_predictions(network, example)
-        score = slices_of_example(network, example)
-        errors.append(np.abs(score - example.score))
+        errors.append(np.abs(slices_of_example(network, example, card) - example.score))
         expected.append(slice_errors(error, structure))
     error, scale = np.concatenate(errors), np.concatenate(expected)
     floor = 0.02
-    return {
-        "uncertainty_scale": float(np.quantile(np.maximum(error - floor, 0) / scale, 0.9)),
-        "uncertainty_floor": floor,
-    }
+    ratio = float(np.quantile(np.maximum(error - floor, 0) / scale, 0.9))
+    return {"uncertainty_scale": ratio, "uncertainty_floor": floor}
 
 
-def evaluate(network: "nn.Module", examples: list[Example], *, single: bool = False) -> dict[str, float]:
+def evaluate(
+    network: "nn.Module", examples: list[Example], card: ModelCard, *, single: bool = False
+) -> dict[str, float]:
     """Mean Pearson r a tomogram, mean absolute error, and the part of the empty slices below 0.1."""
     rows, errors, empty = [], [], []
     for example in examples:
-        score = slices_of_example(network, example, single=single)
+        score = slices_of_example(network, example, card, single=single)
         truth = example.score
         errors.append(np.abs(score - truth))
         if truth.std() > 0.02:
