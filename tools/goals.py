@@ -99,7 +99,12 @@ FIGURES: tuple[Figure, ...] = (
     ),
     *_under(
         "Simulation and reconstruction",
-        ("oracle_order_held", "steps of dose, thickness, shifts, defocus and low-pass that lower the label", "", ">= 1"),
+        (
+            "oracle_order_held",
+            "steps of dose, thickness, shifts, defocus and low-pass that lower the label",
+            "",
+            ">= 1",
+        ),
         ("oracle_empty_max", "highest label in empty ice with gold, frost and carbon", "", "<= 0.01"),
         ("simulate_seconds_512", "a 512 × 512 × 128 tomogram from 41 tilts, simulated and reconstructed", "s", "<= 40"),
         ("wbp_seconds", "weighted back-projection, 41 × 512² to 512 × 512 × 200", "s", "<= 4"),

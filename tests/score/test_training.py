@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cryogauge.learn.weights import ModelCard
 from cryogauge.score.examples import batches, make_example
 from cryogauge.score.network import ERROR, QUALITY, STRUCTURE, compact
 from cryogauge.score.quality import tile_values
@@ -83,7 +84,7 @@ def test_measuring_a_network(example):
         network[-1].weight.zero_()
         network[-1].bias.copy_(torch.tensor([-9.0, -9.0, 0.0]))
     with np.errstate(invalid="ignore"):
-        figures = evaluate(network, [example])
+        figures = evaluate(network, [example], ModelCard("none", {}, "", "", 0, ""))
     assert figures["abs_error_mean"] == pytest.approx(float(example.score.mean()), abs=1e-3)
     assert figures["empty_below_0p1"] == 1.0
 

@@ -23,7 +23,7 @@ SCORE_COLUMNS = (
     "seconds",
 )
 #: ``slices.csv``: one row a slice.
-SLICE_COLUMNS = ("tomogram", "z", "score", "uncertainty")
+SLICE_COLUMNS = ("tomogram", "z", "score", "uncertainty", "smallest_feature_px", "smallest_feature_nm")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TomogramJudgement:
     row
         The values of ``SCORE_COLUMNS``; what does not apply is NaN. ``flags`` is a tuple of words.
     slices
-        Table with ``SLICE_COLUMNS`` and ``smallest_feature_px, smallest_feature_nm`` (NaN below 0.2).
+        Table with ``SLICE_COLUMNS``; the features are NaN where the score lies below 0.2.
     local_map
         Quality 0–1 of shape ``(z, y', x')``, one value a tile of ``tile_px`` pixels, float32.
     tile_px

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from cryogauge.imaging.degrade import randomise_phases
 from cryogauge.imaging.wedge import measure_half_range_deg, with_wedge
 from cryogauge.io.lazy import forget
 from cryogauge.learn.weights import ModelCard, checksum, load_weights, read_card
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
     from cryogauge.score.examples import Example
 
+Result = TypeVar("Result")
 #: Edge of the paper's crop.
 RESNET_CROP_PX = 960
+#: Every so many slices, the middle of the slice is scored again with its phases random.
+CONTROL_EVERY, CONTROL_PX = 8, 384
 #: Smoothing of the scores along z that is left to do: the map the network learned is smoothed already.
 REMAINING_Z_SIGMA = float(np.sqrt(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2))
 _SHIPPED = Path(__file__).parent.parent / "weights"
@@ -136,31 +140,55 @@ class CompactQuality:
         rng = np.random.default_rng(0)
         to_grey, spread = grey.fit_volume(grey.sample_pixels(volume.data, rng))
         count = volume.shape[0]
-        tiles = tuple(-(-n // TILE_PX) for n in volume.shape[1:])
-        out = np.empty((count, 3, *tiles), dtype=np.float32)
-        for z, image in _in_threads(self._one, _stacks(volume.data, to_grey), self.threads):
-            out[z] = image
+        out = np.empty((count, 3, *(-(-n // TILE_PX) for n in volume.shape[1:])), dtype=np.float32)
+        controls: dict[int, float] = {}
+        for z, (tiles, control) in _in_threads(self._one, _stacks(volume.data, to_grey), self.threads):
+            out[z] = tiles
+            if control is not None:
+                controls[z] = control
             if progress:
                 progress(z + 1)
-        return self._finish(out, spread, measure_half_range_deg(volume.data, to_grey))
-
-    def _one(self, stack: np.ndarray) -> np.ndarray:
-        return run_network(self.network, stack.astype(np.float32) / grey.STEPS)
-
-    def _finish(self, out: np.ndarray, spread: np.ndarray, half_range_deg: float) -> SliceJudgement:
-        local, structure, error = tile_values(out)
-        local = with_wedge(calibrated(local, self.card), half_range_deg)
-        score = slice_scores(local, structure, z_sigma=REMAINING_Z_SIGMA)
-        scale = self.card.settings.get("uncertainty_scale", 1.0)
-        floor = self.card.settings.get("uncertainty_floor", 0.0)
-        uncertainty = floor + scale * slice_errors(error, structure)
-        return SliceJudgement(score, uncertainty, local, structure, TILE_PX, spread)
+        control = np.interp(np.arange(count), list(controls), list(controls.values()))
+        return self._finish(out, control, spread, measure_half_range_deg(volume.data, to_grey))
 
     def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
         """Score one picture ``(y, x)``: the same slice in every place, ranked within itself."""
-        image = grey.fit_slice(picture)(picture).astype(np.float32) / grey.STEPS
-        out = run_network(self.network, np.repeat(image[None], len(CONTEXT), axis=0))[None]
-        return self._finish(out, np.zeros(1, dtype=np.float32), float("nan"))
+        image = grey.fit_slice(picture)(picture)
+        tiles, control = self._one(0, np.repeat(image[None], len(CONTEXT), axis=0))
+        return self._finish(tiles[None], np.array([control or 0.0]), np.zeros(1, dtype=np.float32), float("nan"))
+
+    def _one(self, z: int, stack: np.ndarray) -> tuple[np.ndarray, float | None]:
+        """The network's tiles for one slice, and for some slices the score of its control."""
+        image = stack.astype(np.float32) / grey.STEPS
+        return run_network(self.network, image), self._control(image) if z % CONTROL_EVERY == 0 else None
+
+    def _control(self, stack: np.ndarray) -> float:
+        """What the network gives a texture of the same spectrum that shows nothing: the slice, its phases random.
+
+        Each slice of a tomogram gets phases of its own: likeness along z is a sign of structure, and must not be taken
+        off it.
+        """
+        y, x = (max(0, (n - CONTROL_PX) // 2) for n in stack.shape[1:])
+        part = stack[:, y : y + CONTROL_PX, x : x + CONTROL_PX]
+        alike = np.array_equal(part[0], part[-1])
+        copies = [randomise_phases(s, seed) for seed, s in enumerate(part[:1] if alike else part)]
+        scaled = [s * (p.std() / max(float(s.std()), 1e-6)) for s, p in zip(copies, part, strict=False)]
+        texture = np.repeat(np.stack(scaled), len(part) if alike else 1, axis=0)
+        quality, structure, _ = tile_values(run_network(self.network, texture)[None])
+        return float(slice_scores(calibrated(quality, self.card), structure, z_sigma=0.0)[0])
+
+    def _finish(
+        self, out: np.ndarray, control: np.ndarray, spread: np.ndarray, half_range_deg: float
+    ) -> SliceJudgement:
+        quality, structure, error = tile_values(out)
+        # what a meaningless texture would get is no merit: only the part of the scale above it counts
+        floor = np.minimum(control, 0.9).astype(np.float32)[:, None, None]
+        local = np.maximum(calibrated(quality, self.card) - floor, 0.0) / (1.0 - floor)
+        local = with_wedge(local, half_range_deg)
+        score = slice_scores(local, structure, z_sigma=REMAINING_Z_SIGMA)
+        scale = self.card.settings.get("uncertainty_scale", 1.0)
+        least = self.card.settings.get("uncertainty_floor", 0.0)
+        return SliceJudgement(score, least + scale * slice_errors(error, structure), local, structure, TILE_PX, spread)
 
 
 class Resnet101Quality:
@@ -272,8 +300,8 @@ def _stacks(data: Any, to_grey: grey.GreyMap) -> Iterator[tuple[int, np.ndarray]
 
 
 def _in_threads(
-    function: Callable[[np.ndarray], np.ndarray], items: Iterator[tuple[int, np.ndarray]], threads: int
-) -> Iterator[tuple[int, np.ndarray]]:
+    function: Callable[[int, np.ndarray], Result], items: Iterator[tuple[int, np.ndarray]], threads: int
+) -> Iterator[tuple[int, Result]]:
     """Results in order, ``threads`` slices under way at once.
 
     One slice a thread with single-threaded kernels beats one slice at a time with threaded ones: the layers are
@@ -283,9 +311,9 @@ def _in_threads(
 
     torch.set_num_threads(1)
     with ThreadPoolExecutor(threads) as pool:
-        waiting: list[tuple[int, Any]] = []
+        waiting: list[tuple[int, Future[Result]]] = []
         for z, stack in items:
-            waiting.append((z, pool.submit(function, stack)))
+            waiting.append((z, pool.submit(function, z, stack)))
             if len(waiting) > threads:
                 first, future = waiting.pop(0)
                 yield first, future.result()

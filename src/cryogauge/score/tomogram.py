@@ -224,8 +224,8 @@ def _slice_table(name: str, judged: SliceJudgement, pixel_size_A: float) -> pd.D
     table = pd.DataFrame(
         {"tomogram": name, "z": np.arange(len(judged.score)), "score": judged.score, "uncertainty": judged.uncertainty}
     )
-    assert tuple(table.columns) == SLICE_COLUMNS
-    return table.assign(smallest_feature_px=px, smallest_feature_nm=px * pixel_size_A / 10.0)
+    table = table.assign(smallest_feature_px=px, smallest_feature_nm=px * pixel_size_A / 10.0)
+    return table[list(SLICE_COLUMNS)]
 
 
 def _remarks(judged: SliceJudgement, surfaces: Surfaces | None, opinion: SpectralOpinion) -> dict[str, str]:

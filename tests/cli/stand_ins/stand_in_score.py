@@ -63,8 +63,8 @@ def judge_to_folder(source: Any, folder: Path, settings: ScoreSettings) -> dict[
     }
     with (folder / "slices.csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["tomogram", "z", "score", "uncertainty", "smallest_feature_px"])
-        table.writerows([source.name, z, score, 0.05, 2.0] for z in range(volume.shape[0]))
+        table.writerow(["tomogram", "z", "score", "uncertainty", "smallest_feature_px", "smallest_feature_nm"])
+        table.writerows([source.name, z, score, 0.05, 2.0, 2.6] for z in range(volume.shape[0]))
     (folder / "judgement.json").write_text(json.dumps(row))
     return row
 
