@@ -72,7 +72,11 @@ def test_batches_keep_pixels_and_labels_together():
     where = np.kron(example.structure, np.ones((1, TILE_PX, TILE_PX), dtype=bool))
     slices = (np.arange(len(where)) % 3)[:, None, None]  # neighbours differ, or a stack would pass for a single picture
     marked = Example(
-        (np.where(where, 100, 0) + slices).astype(np.int8), example.interior, example.quality, example.structure, example.score
+        (np.where(where, 100, 0) + slices).astype(np.int8),
+        example.interior,
+        example.quality,
+        example.structure,
+        example.score,
     )
     checked = 0
     for batch in islice(batches([marked], 8, seed=2), 10):
