@@ -47,8 +47,6 @@ class SliceJudgement:
         bool of the same shape: whether a tile holds biological structure.
     tile_px
         Edge of a tile.
-    spread
-        float32 ``(n,)``: spread of each sampled slice's normal scores, from the emptiest to the fullest.
     """
 
     score: np.ndarray
@@ -56,7 +54,6 @@ class SliceJudgement:
     local_map: np.ndarray
     structure: np.ndarray
     tile_px: int
-    spread: np.ndarray
 
 
 class SliceQuality(Protocol):
@@ -138,7 +135,7 @@ class CompactQuality:
     def judge(self, volume: Volume, progress: Callable[[int], None] | None = None) -> SliceJudgement:
         """Score every slice; at most a dozen slices are in memory at a time."""
         rng = np.random.default_rng(0)
-        to_grey, spread = grey.fit_volume(grey.sample_pixels(volume.data, rng))
+        to_grey, _ = grey.fit_volume(grey.sample_pixels(volume.data, rng))
         count = volume.shape[0]
         out = np.empty((count, 3, *(-(-n // TILE_PX) for n in volume.shape[1:])), dtype=np.float32)
         controls: dict[int, float] = {}
@@ -149,13 +146,13 @@ class CompactQuality:
             if progress:
                 progress(z + 1)
         control = np.interp(np.arange(count), list(controls), list(controls.values()))
-        return self._finish(out, control, spread, measure_half_range_deg(volume.data, to_grey))
+        return self._finish(out, control, measure_half_range_deg(volume.data, to_grey))
 
     def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
         """Score one picture ``(y, x)``: the same slice in every place, ranked within itself."""
         image = grey.fit_slice(picture)(picture)
         tiles, control = self._one(0, np.repeat(image[None], len(CONTEXT), axis=0))
-        return self._finish(tiles[None], np.array([control or 0.0]), np.zeros(1, dtype=np.float32), float("nan"))
+        return self._finish(tiles[None], np.array([control or 0.0]), float("nan"))
 
     def _one(self, z: int, stack: np.ndarray) -> tuple[np.ndarray, float | None]:
         """The network's tiles for one slice, and for some slices the score of its control."""
@@ -177,9 +174,7 @@ class CompactQuality:
         quality, structure, _ = tile_values(run_network(self.network, texture)[None])
         return float(slice_scores(calibrated(quality, self.card), structure, z_sigma=0.0)[0])
 
-    def _finish(
-        self, out: np.ndarray, control: np.ndarray, spread: np.ndarray, half_range_deg: float
-    ) -> SliceJudgement:
+    def _finish(self, out: np.ndarray, control: np.ndarray, half_range_deg: float) -> SliceJudgement:
         quality, structure, error = tile_values(out)
         # what a meaningless texture would get is no merit: only the part of the scale above it counts
         floor = np.minimum(control, 0.9).astype(np.float32)[:, None, None]
@@ -188,7 +183,7 @@ class CompactQuality:
         score = slice_scores(local, structure, z_sigma=REMAINING_Z_SIGMA)
         scale = self.card.settings.get("uncertainty_scale", 1.0)
         least = self.card.settings.get("uncertainty_floor", 0.0)
-        return SliceJudgement(score, least + scale * slice_errors(error, structure), local, structure, TILE_PX, spread)
+        return SliceJudgement(score, least + scale * slice_errors(error, structure), local, structure, TILE_PX)
 
 
 class Resnet101Quality:
@@ -218,7 +213,7 @@ class Resnet101Quality:
                 progress(z + 1)
         nan = np.full_like(score, np.nan)
         whole = score[:, None, None]
-        return SliceJudgement(score, nan, whole, whole > 0.2, RESNET_CROP_PX, np.zeros(1, dtype=np.float32))
+        return SliceJudgement(score, nan, whole, whole > 0.2, RESNET_CROP_PX)
 
 
 def cropped(image: np.ndarray) -> np.ndarray:
