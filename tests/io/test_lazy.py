@@ -70,3 +70,15 @@ def test_layer_of_chunks():
     assert layer_bytes((10, 10, 10), (1, 10, 10), 2) == 200
     assert layer_bytes((4096, 4096, 4096), (64, 64, 64), 4) == 0
     assert CHUNK_CACHE_BYTES < 2**30
+
+
+def test_forgetting_pages_changes_no_value(tmp_path):
+    from cryogauge.io.lazy import forget
+
+    values = np.arange(4 * 64 * 64, dtype=np.float32).reshape(4, 64, 64)
+    values.tofile(tmp_path / "values")
+    mapped = np.memmap(tmp_path / "values", np.float32, "r", shape=values.shape).transpose(0, 2, 1)
+    np.testing.assert_array_equal(mapped[1], values[1].T)
+    forget(mapped)
+    np.testing.assert_array_equal(mapped[1], values[1].T)
+    forget(values)  # an array in memory is left alone

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cryogauge.learn.weights import save_weights
+from cryogauge.learn.weights import ModelCard, save_weights
 from cryogauge.records import BadInput, Volume
 from cryogauge.score import quality
 from cryogauge.score.network import TILE_PX
-from cryogauge.score.quality import CompactQuality, SliceQuality, load_quality
+from cryogauge.score.quality import CompactQuality, SliceQuality, load_quality, shipped_weights
 
 
 def _noise(shape, seed=0):
@@ -107,7 +107,6 @@ def test_a_device_that_is_not_there_is_refused(untrained_weights):
 
 
 def test_resnet101_judges_with_weights_of_ones_own(tmp_path, monkeypatch):
-    from cryogauge.learn.weights import ModelCard
     from cryogauge.score.network import resnet101
 
     path = tmp_path / "own.safetensors"
@@ -128,3 +127,20 @@ def test_the_papers_crop(size, held):
     filled = image[image != 0]
     assert filled.mean() == pytest.approx(0, abs=1e-3)
     assert filled.std() == pytest.approx(1, abs=1e-3)
+
+
+def test_calibration_keeps_the_order_and_reaches_the_ends():
+    table = {"calibration": {"network": [0.0, 0.2, 0.5, 1.0], "oracle": [0.0, 0.0, 0.7, 1.0]}}
+    card = ModelCard("any", {}, "", "", 0, "", tables=table)
+    stretched = quality.calibrated(np.array([0.0, 0.1, 0.35, 0.5, 1.0]), card)
+    np.testing.assert_allclose(stretched, [0.0, 0.0, 0.35, 0.7, 1.0], atol=1e-6)
+
+
+def test_what_a_texture_gets_is_taken_off():
+    """Tiles at the control's level are worth nothing, those above it what is left of the scale."""
+    judge = quality.CompactQuality(shipped_weights("compact"), threads=1)
+    out = np.full((1, 3, 4, 4), 5.0, dtype=np.float32)
+    free = judge._finish(out, np.array([0.0]), float("nan")).local_map
+    half = judge._finish(out, np.array([0.5]), float("nan")).local_map
+    np.testing.assert_allclose(half, (free - 0.5) / 0.5, atol=1e-6)
+    assert judge._finish(out, np.array([0.95]), float("nan")).local_map.max() <= 1.0
