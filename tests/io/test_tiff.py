@@ -91,3 +91,22 @@ def test_what_is_no_volume(tmp_path):
         (tmp_path / "t.tif").write_bytes(damaged)
         with pytest.raises(BadInput):
             open_volume(tmp_path / "t.tif", pixel_size_A=8.0)
+
+
+@pytest.mark.parametrize(("unit", "per_A"), [(None, 1e-4), ("nm", 0.1), ("Å", 1.0)])
+def test_ome_sizes(tmp_path, unit, per_A):
+    """As OME-XML says it; without a unit the schema means micrometres."""
+    sizes: dict[str, object] = {f"PhysicalSize{axis}": 13.2 * per_A for axis in "XYZ"}
+    sizes |= {f"PhysicalSize{axis}Unit": unit for axis in "XYZ"} if unit else {}
+    path = tmp_path / "t.ome.tif"
+    tifffile.imwrite(path, DATA, ome=True, metadata={"axes": "ZYX", **sizes})
+    volume = open_volume(path)
+    assert volume.voxel_size_A == pytest.approx(13.2)
+    np.testing.assert_array_equal(volume.data[:], DATA)
+
+
+def test_ome_without_sizes_asks_for_them(tmp_path):
+    path = tmp_path / "t.ome.tif"
+    tifffile.imwrite(path, DATA, ome=True, metadata={"axes": "ZYX"})
+    with pytest.raises(BadInput, match="does not say its voxel size"):
+        open_volume(path)

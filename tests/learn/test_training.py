@@ -80,3 +80,19 @@ def test_another_schedules_checkpoint_is_refused(tmp_path):
     with pytest.raises(BadInput, match="another schedule") as caught:
         fit(_line(), _batches(), _loss, replace(SCHEDULE, steps=10), tmp_path)
     assert "another folder" in caught.value.hint
+
+
+def test_two_threads_follow_the_mean_of_their_gradients(tmp_path):
+    """Two batches a step: the same line, from twice the data."""
+    model = _line()
+    assert fit(model, _batches(), _loss, SCHEDULE, tmp_path, threads=2, report_every=240)
+    torch.testing.assert_close(model.weight.detach()[0], torch.tensor([1.0, -2.0, 0.5]), atol=0.05, rtol=0)
+
+    one, two = _line(), _line()
+    once = replace(SCHEDULE, steps=1, warm_up=0.0, averaging=0.0)
+    drawn = _batches()
+    pair = [next(drawn), next(drawn)]
+    both = tuple(torch.cat(parts) for parts in zip(*pair, strict=True))
+    fit(one, iter([both]), _loss, once, tmp_path / "one")
+    fit(two, iter(pair), _loss, once, tmp_path / "two", threads=2)
+    torch.testing.assert_close(one.weight, two.weight)

@@ -27,8 +27,14 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def small_recipe():
-    return recipe_from(SMALL)
+def small_settings() -> dict[str, object]:
+    """Of :func:`small_recipe`, to be changed."""
+    return dict(SMALL)
+
+
+@pytest.fixture(scope="session")
+def small_recipe(small_settings):
+    return recipe_from(small_settings)
 
 
 @pytest.fixture(scope="session")

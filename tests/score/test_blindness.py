@@ -15,13 +15,12 @@ from validation.textures import textures
 LARGEST_CHANGE = 0.1
 
 _seen = pytest.mark.xfail(strict=True, reason="the shipped network still sees something in it")
-#: Textures that the shipped network scores above the limit, as a tomogram or as a picture.
+#: Textures of which the shipped network scores a slice above the limit when it is given as a picture.
 SEEN_IN = (
     "noise 0.5 px, slices independent",
     "noise 0.5 px, with fine noise",
-    "noise 1 px, slices independent",
-    "noise 1 px, on a ramp",
-    "noise 2 px, with fine noise",
+    "noise 0.5 px, all slices alike",
+    "noise 1 px, as long along z",
 )
 
 
@@ -45,13 +44,12 @@ def test_tomogram(shipped, simulated, reference):
         assert np.abs(after - before).max() < LARGEST_CHANGE, figure
 
 
-@_seen
 def test_tomogram_without_phases(shipped, simulated):
     random = np.stack([randomise_phases(image, z) for z, image in enumerate(simulated.data)])
     assert shipped.judge(Volume(random, 16.0)).score.max() < LARGEST_CHANGE
 
 
-@pytest.mark.parametrize("place", [pytest.param(0.3, marks=_seen), 0.5, pytest.param(0.65, marks=_seen)])
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.65])
 def test_picture(shipped, simulated, reference, place):
     picture = simulated.data[int(place * len(simulated.data))]
     before = float(shipped.judge_picture(picture).score[0])
@@ -61,10 +59,14 @@ def test_picture(shipped, simulated, reference, place):
     assert float(shipped.judge_picture(randomise_phases(picture, 1)).score[0]) < LARGEST_CHANGE
 
 
+@pytest.mark.parametrize(("name", "texture"), [pytest.param(n, t, id=n) for n, t in textures((12, 64, 64))])
+def test_tomograms_of_texture_are_nothing(shipped, name, texture):
+    assert shipped.judge(Volume(texture, 10.0)).score.max() < LARGEST_CHANGE
+
+
 @pytest.mark.parametrize(
     ("name", "texture"),
     [pytest.param(n, t, id=n, marks=_seen if n in SEEN_IN else ()) for n, t in textures((12, 64, 64))],
 )
-def test_textures_are_nothing(shipped, name, texture):
-    assert shipped.judge(Volume(texture, 10.0)).score.max() < LARGEST_CHANGE
+def test_pictures_of_texture_are_nothing(shipped, name, texture):
     assert float(shipped.judge_picture(texture[6]).score[0]) < LARGEST_CHANGE

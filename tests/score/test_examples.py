@@ -34,7 +34,7 @@ def test_batches_have_the_networks_shapes():
         assert batch["input"].shape == (6, len(CONTEXT), 64, 64)
         assert batch["quality"].shape == batch["structure"].shape == (6, 4, 4)
         assert all(array.dtype == np.float32 for array in batch.values())
-        assert np.abs(batch["input"]).max() <= LIMIT * 1.5
+        assert np.abs(batch["input"]).max() <= LIMIT
         assert batch["quality"].min() >= 0
         assert batch["quality"].max() <= 1
         assert (batch["quality"][batch["structure"] == 0] == 0).all()
@@ -51,8 +51,8 @@ def test_every_category_comes_alike():
     best = [batch["quality"].reshape(8, -1).max(axis=1) for batch in islice(batches([rare], 8, seed=1), 60)]
     good = np.concatenate(best) > 0.8
     assert (rare.score > 0.8).mean() < 0.05
-    # a seventh, less the tenth or so that is replaced by textures
-    assert 0.06 < good.mean() < 0.22
+    # a seventh, less the part that is replaced by textures
+    assert 0.05 < good.mean() < 0.22
 
 
 def test_labels_turn_with_the_image():
@@ -90,7 +90,7 @@ def test_batches_keep_pixels_and_labels_together():
             if mask.any() and not picture:
                 assert values[mask].min() > values[~mask].max()
                 checked += 1
-    assert checked > 40
+    assert checked > 15
 
 
 def test_the_same_seed_gives_the_same_batches():
@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_batches():
 
 
 def test_ranked_keeps_order_and_becomes_gaussian():
-    picture = np.random.default_rng(0).exponential(size=(40, 50)).astype(np.float32)
+    picture = np.random.default_rng(0).exponential(size=(200, 250)).astype(np.float32)
     scores = examples.ranked(picture)
     assert scores.dtype == np.float32
     assert (np.diff(scores.ravel()[np.argsort(picture, axis=None)]) >= 0).all()
@@ -108,15 +108,17 @@ def test_ranked_keeps_order_and_becomes_gaussian():
     assert scores.std() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("channels", [1, 5])
-def test_textures_keep_the_shape_and_are_in_range(channels):
+@pytest.mark.parametrize("single", [True, False])
+def test_textures_keep_the_shape_and_are_in_range(single):
     rng = np.random.default_rng(3)
-    image = rng.standard_normal((channels, 64, 64)).astype(np.float32)
+    image = rng.standard_normal((len(CONTEXT), 64, 64)).astype(np.float32)
+    image = np.repeat(image[:1], len(CONTEXT), axis=0) if single else image
     for _ in range(20):
         texture = examples._without_structure(image, rng)
         assert texture.shape == image.shape
         assert np.isfinite(texture).all()
-        assert 0.3 < texture.std() < 2.0
+        assert np.array_equal(texture[0], texture[-1]) or not single
+        assert 0.3 < texture.std() < 2.2
 
 
 def test_an_example_is_made_written_and_read(small_recipe, tmp_path):

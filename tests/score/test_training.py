@@ -1,16 +1,21 @@
 """The loss pulls the right way, and measuring a network measures it."""
 
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
-from cryogauge.learn.weights import ModelCard
+from cryogauge.learn.training import Schedule
+from cryogauge.learn.weights import ModelCard, read_card
+from cryogauge.records import CryogaugeError, Volume
 from cryogauge.score.examples import batches, make_example
-from cryogauge.score.network import ERROR, QUALITY, STRUCTURE, compact
-from cryogauge.score.quality import tile_values
-from cryogauge.score.training import evaluate, tile_loss
+from cryogauge.score.network import CHANNELS, ERROR, QUALITY, STRUCTURE, compact
+from cryogauge.score.quality import CompactQuality, tile_values
+from cryogauge.score.training import KEEP_OUT, evaluate, predicted, simulate_examples, tile_loss, train_compact
+from cryogauge.simulate.recipe import recipe_from
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,7 @@ class _Fixed(torch.nn.Module):
         out[:, QUALITY], out[:, STRUCTURE], out[:, ERROR] = np.log(q / (1 - q)), np.where(structure > 0, 5, -5), error
         self.out = torch.from_numpy(out)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, evidence: torch.Tensor) -> torch.Tensor:
         return self.out
 
 
@@ -37,7 +42,9 @@ def _batch(seed: int = 0) -> dict[str, np.ndarray]:
     structure = (rng.random((4, 6, 6)) < 0.5).astype(np.float32)
     quality = (rng.uniform(0.3, 0.9, structure.shape) * structure).astype(np.float32)
     structure[3], quality[3] = 0, 0
-    return {"input": np.zeros((4, 5, 96, 96), dtype=np.float32), "quality": quality, "structure": structure}
+    blank = np.zeros((4, 5, 96, 96), dtype=np.float32)
+    evidence = np.zeros((4, 2 * CHANNELS, 6, 6), dtype=np.float32)
+    return {"input": blank, "evidence": evidence, "quality": quality, "structure": structure}
 
 
 def test_the_truth_has_the_least_loss():
@@ -72,7 +79,7 @@ def test_a_network_overfits_a_few_slices(example):
         optimiser.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-3:]) < 0.7 * losses[0]
-    last = network[-1].weight.grad
+    last = network.head[-1].weight.grad
     assert (last.flatten(1).abs().sum(1) > 0).all()
 
 
@@ -81,10 +88,10 @@ def test_measuring_a_network(example):
     torch.manual_seed(0)
     network = compact(5, 4).eval()
     with torch.no_grad():
-        network[-1].weight.zero_()
-        network[-1].bias.copy_(torch.tensor([-9.0, -9.0, 0.0]))
+        network.head[-1].weight.zero_()
+        network.head[-1].bias.copy_(torch.tensor([-9.0, -9.0, 0.0]))
     with np.errstate(invalid="ignore"):
-        figures = evaluate(network, [example], ModelCard("none", {}, "", "", 0, ""))
+        figures = evaluate(predicted(network, [example]), [example], ModelCard("none", {}, "", "", 0, ""))
     assert figures["abs_error_mean"] == pytest.approx(float(example.score.mean()), abs=1e-3)
     assert figures["empty_below_0p1"] == 1.0
 
@@ -103,3 +110,32 @@ def test_tile_values_are_probabilities():
 def test_batches_of_a_real_example_train_without_surprises(example):
     for batch in islice(batches([example] * 4, 4, seed=3), 3):
         assert np.isfinite(batch["input"]).all()
+
+
+def test_weights_are_made_in_stages_and_can_be_used(tmp_path, small_settings):
+    """Simulate, train and calibrate in miniature; a stage without time leaves what is done for the next."""
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(
+        yaml.safe_dump({**small_settings, "count": 4, "shape": [40, 64, 64], "thickness_nm": [25.0, 30.0]})
+    )
+    said: list[str] = []
+    make = partial(train_compact, recipe, tmp_path / "made", schedule=Schedule(steps=3), say=said.append)
+    assert make(stage_minutes=0.0) is None
+    assert "call again" in said[-1]
+    path = make(stage_minutes=10.0)
+    assert path is not None
+    assert len(list((tmp_path / "made" / "examples").glob("*.npz"))) == 4
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "made" / "examples").glob("*.npz")}
+    card = read_card(path)
+    assert card.data == f"4 simulated tomograms, one in {KEEP_OUT} kept out"
+    assert {"calibration", "picture_calibration", "domain"} <= set(card.tables)
+    judged = CompactQuality(path, 1).judge(Volume(np.random.default_rng(0).standard_normal((20, 64, 64)), 16.0))
+    assert np.isfinite(judged.score).all()
+    assert make(stage_minutes=10.0) == path
+    assert before == {p: p.stat().st_mtime_ns for p in before}, "examples were made again"
+
+
+def test_an_example_that_cannot_be_made_stops_the_training(tmp_path, small_settings):
+    recipe = recipe_from({**small_settings, "count": 2, "shape": [16, 16, 16], "voxel_size_A": [300.0, 300.0]})
+    with pytest.raises(CryogaugeError, match="example 00000"):
+        simulate_examples(recipe, tmp_path / "examples", 5.0, print)

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from cryogauge.simulate.contamination import CARBON_V, GOLD_V, add_frost, add_glycogen, add_gold, carbon_film, curtains
+from cryogauge.simulate.contamination import (
+    CARBON_V,
+    GOLD_V,
+    add_frost,
+    add_glycogen,
+    add_gold,
+    carbon_film,
+    curtains,
+    ice_hole,
+)
 
 
 @pytest.mark.parametrize("voxel_size_A", [10.0, 20.0, 40.0])
@@ -37,3 +46,14 @@ def test_curtains_run_along_one_direction():
     relief = curtains((64, 96), 5.0, np.random.default_rng(3))
     along, across = (np.abs(np.diff(relief, axis=axis)).mean() for axis in (0, 1))
     assert max(along, across) > 3 * min(along, across)
+
+
+def test_a_hole_is_round_and_somewhere_in_the_field():
+    for seed in range(8):
+        hole = ice_hole((96, 120), np.random.default_rng(seed))
+        assert 0 <= hole.min() <= hole.max() == 1
+        inside = np.argwhere(hole > 0.5)
+        reach = inside.max(axis=0) - inside.min(axis=0)
+        assert max(reach) < 0.8 * 96
+        # a disc, perhaps cut by the border: it has no holes or arms of its own
+        assert len(inside) > 0.5 * np.prod(reach + 1)

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from cryogauge.records import PICK_COLUMNS, BadInput
 from cryogauge.simulate.canvas import MEDIUM, empty_canvas
+from cryogauge.simulate.contamination import VACUUM_V
 from cryogauge.simulate.particles import Template
 from cryogauge.simulate.rasterise import add_blobs
 from cryogauge.simulate.specimens import KINDS, SlabShape, make_specimen
@@ -115,3 +116,21 @@ def test_what_cannot_be_drawn_is_refused(change, hint):
 def test_the_medium_fills_the_slab():
     canvas = empty_canvas((40, 32, 32), 10.0, 20.0, np.random.default_rng(0))
     assert (canvas.region == MEDIUM).mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_hole_in_the_ice_holds_nothing():
+    """Among some specimens there are holes: vacuum within the slab, no biology there and no pick."""
+    found = 0
+    for seed in range(30):
+        specimen = make_specimen("mixture", SHAPE, 15.0, 40.0, seed=seed, contaminants=True)
+        middle = specimen.potential_V[SHAPE[0] // 2]
+        hole = middle < 0.99 * VACUUM_V
+        if not hole.any():
+            continue
+        found += 1
+        inside = specimen.coverage() * hole > 0.999
+        np.testing.assert_allclose(specimen.potential_V[inside], VACUUM_V, atol=0.01)
+        assert np.abs(specimen.biology_V[inside]).max() == 0
+        y, x = ((specimen.picks[axis].to_numpy(float) / 15.0).round().astype(int) % 64 for axis in ("y_A", "x_A"))
+        assert not hole[y, x].any()
+    assert 1 <= found <= 12

@@ -74,7 +74,9 @@ def open_tiff(path: Path) -> "tifffile.TiffFile":
 
 
 def stated_pixel_A(file: "tifffile.TiffFile") -> Sequence[float] | None:
-    """Å per pixel along x, y and, where ImageJ gives a spacing, z; ``None`` where the file has no unit of length."""
+    """Å per pixel along x, y and, where OME-XML or ImageJ gives it, z; ``None`` where there is no unit of length."""
+    if file.is_ome:
+        return _stated_in_ome(file.ome_metadata or "")
     page = file.pages.first
     across = [float(value) for value in page.resolution]  # pixels per unit
     imagej = file.imagej_metadata or {}
@@ -83,6 +85,24 @@ def stated_pixel_A(file: "tifffile.TiffFile") -> Sequence[float] | None:
         return None
     stated = [unit / value for value in across]
     return [*stated, float(imagej["spacing"]) * unit] if "spacing" in imagej else stated
+
+
+def _stated_in_ome(xml: str) -> Sequence[float] | None:
+    """The physical sizes of the first image of OME-XML, whose unit is the micrometre where none is named."""
+    from xml.etree import ElementTree
+
+    try:
+        pixels = next((e for e in ElementTree.fromstring(xml).iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+        if pixels is None:
+            return None
+        stated = []
+        for axis in "XYZ":
+            unit = unit_A(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+            if unit is not None and f"PhysicalSize{axis}" in pixels.attrib:
+                stated.append(float(pixels.attrib[f"PhysicalSize{axis}"]) * unit)
+    except (ElementTree.ParseError, ValueError):
+        return None
+    return stated or None
 
 
 def _page_by_page(file: "tifffile.TiffFile", shape: tuple[int, ...], dtype: np.dtype) -> LazyArray:

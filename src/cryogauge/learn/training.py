@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def fit(
     *,
     stage_minutes: float = 55.0,
     report_every: int = 100,
+    threads: int = 1,
 ) -> bool:
     """Train until the schedule ends or the stage's time is up; call again to go on.
 
@@ -63,6 +65,9 @@ def fit(
         Where ``checkpoint.pt`` and ``log.jsonl`` are kept.
     stage_minutes
         Stop after this long; a checkpoint is written every five minutes and at the end.
+    threads
+        Batches computed at once, one a thread; a step follows the mean of their gradients. For networks whose layers
+        are too small to share among the kernel's own threads.
 
     Returns
     -------
@@ -106,6 +111,14 @@ def fit(
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
 
+    parameters = [p for p in model.parameters() if p.requires_grad]
+
+    def gradients(batch: Any) -> "tuple[Tensor, tuple[Tensor, ...]]":
+        # the running statistics of a normalisation take what either thread writes last: they are averages anyway
+        value = loss(model, batch)
+        return value.detach(), torch.autograd.grad(value, parameters)
+
+    pool = ThreadPoolExecutor(threads)
     model.train()
     started = saved = time.monotonic()
     recent: list[float] = []
@@ -117,15 +130,15 @@ def fit(
         )
         for group in optimiser.param_groups:
             group["lr"] = schedule.learning_rate * max(factor, 1e-3)
-        value = loss(model, next(batches))
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
+        found = list(pool.map(gradients, [next(batches) for _ in range(threads)]))
+        for parameter, *each in zip(parameters, *(one for _, one in found), strict=True):
+            parameter.grad = torch.stack(each).mean(0) if threads > 1 else each[0]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
         # a long average of the first steps would only remember the random start
         average.update_parameters(model) if step > 200 else average.module.load_state_dict(model.state_dict())
         step += 1
-        recent.append(float(value.detach()))
+        recent.append(float(sum(value for value, _ in found)) / threads)
         if step % report_every == 0:
             line = {"step": step, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - started}
             with (folder / "log.jsonl").open("a") as file:
@@ -135,6 +148,7 @@ def fit(
         if time.monotonic() - saved > 300.0:
             save()
             saved = time.monotonic()
+    pool.shutdown()
     save()
     model.load_state_dict(average.module.state_dict())
     model.eval()

@@ -1,10 +1,12 @@
 """Whether a volume is of the kind the networks know."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from cryogauge.imaging.fourier import radial_power
+from cryogauge.imaging.threads import thread_count
 from cryogauge.learn.weights import ModelCard
 from cryogauge.records import BadInput, Volume
 from cryogauge.score import grey
@@ -112,12 +114,13 @@ def table(training: list[Volume], kept_out: list[Volume]) -> dict[str, Any]:
     The limit is half again the 99th percentile of the distances of tomograms that were not trained on: rather a
     strange volume unflagged than a good one flagged.
     """
-    rows = np.array([features(volume) for volume in training])
+    with ThreadPoolExecutor(thread_count()) as pool:
+        rows, others = (np.array(list(pool.map(features, volumes))) for volumes in (training, kept_out))
     mean = rows.mean(axis=0)
     spread = rows - mean
     covariance = spread.T @ spread / len(rows)
     inverse = np.linalg.inv(covariance + 1e-2 * np.diag(np.diag(covariance)) + 1e-6 * np.eye(len(mean)))
-    others = np.array([features(volume) for volume in kept_out]) - mean
+    others = others - mean
     distance = np.sqrt(np.einsum("ij,jk,ik->i", others, inverse, others))
     limit = 1.5 * float(np.quantile(distance, 0.99))
     return {"mean": mean.tolist(), "inverse_covariance": inverse.tolist(), "limit": limit}

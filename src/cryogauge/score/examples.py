@@ -1,20 +1,31 @@
 """Training examples: simulated tomograms with their labels, and batches drawn from them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import binary_dilation, gaussian_filter1d
 
 from cryogauge.imaging.degrade import randomise_phases
+from cryogauge.imaging.threads import thread_count
+from cryogauge.imaging.transforms import frequency_radius, irfft2, rfft2
 from cryogauge.records import BadInput
+from cryogauge.score.evidence import evidence, mean_evidence, no_evidence, reference, with_reference
 from cryogauge.score.grey import LIMIT, STEPS, fit_slice, fit_volume, reflected, sample_pixels
 from cryogauge.score.network import CONTEXT
 from cryogauge.simulate import oracle
 from cryogauge.simulate.fields import smooth_field
+from cryogauge.simulate.looks import shrunk
 from cryogauge.simulate.recipe import Recipe, draw
 from cryogauge.simulate.tomogram import make_tomogram
+
+#: Part of the inputs that are textures without structure.
+TEXTURES = 0.25
+#: A slice belongs to the specimen when more than this part of it holds structure; fewer such slices than this are no
+#: volume by themselves.
+FILLED, LEAST_SLICES = 0.05, 8
 
 
 @dataclass(frozen=True)
@@ -46,11 +57,11 @@ def make_example(recipe: Recipe, index: int) -> Example:
     made = make_tomogram(draw(recipe, index))
     truth = oracle.judge(made.data, made.specimen.biology_V, within=made.specimen.coverage())
     rng = np.random.default_rng([recipe.seed, index, 1])
-    to_grey, _ = fit_volume(sample_pixels(made.data, rng))
+    to_grey, _ = fit_volume(sample_pixels(made.data, rng, pixels=4096))
     grey = to_grey(made.data)
-    inside = np.flatnonzero(truth.structure.mean(axis=(1, 2)) > 0.05)
-    if len(inside) >= 8:
-        again, _ = fit_volume(sample_pixels(grey[inside[0] : inside[-1] + 1], rng))
+    inside = np.flatnonzero(truth.structure.mean(axis=(1, 2)) > FILLED)
+    if len(inside) >= LEAST_SLICES:
+        again, _ = fit_volume(sample_pixels(grey[inside[0] : inside[-1] + 1], rng, pixels=4096))
         interior = again(np.arange(-128, 128, dtype=np.float32))
     else:
         interior = np.arange(-128, 128).astype(np.int8)
@@ -68,7 +79,7 @@ def write_example(example: Example, path: Path) -> None:
 def read_examples(folder: Path) -> list[Example]:
     """Every example in a folder, in memory; raises ``BadInput`` when there is none."""
     found = []
-    for path in sorted(folder.glob("[0-9]*.npz")):
+    for path in sorted(folder.glob("[0-9]" * 6 + ".npz")):
         with np.load(path, allow_pickle=False) as arrays:
             found.append(Example(**{name: arrays[name] for name in Example.__dataclass_fields__}))
     if not found:
@@ -89,7 +100,8 @@ def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str,
     Yields
     ------
     dict
-        ``input`` float32 ``(size, slices, y, x)``, ``quality`` and ``structure`` float32 ``(size, y', x')``.
+        ``input`` float32 ``(size, slices, y, x)``, its ``evidence`` and the reference's, float32
+        ``(size, 50, y', x')``, ``quality`` and ``structure`` float32 ``(size, y', x')``.
     """
     rng = np.random.default_rng(seed)
     place = np.array([(i, z) for i, e in enumerate(examples) for z in range(len(e.score))])
@@ -101,13 +113,17 @@ def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str,
         raise BadInput(
             f"{len(examples)} tomograms hold too few slices of any score to train on", "simulate more of them"
         )
+    with ThreadPoolExecutor(thread_count()) as pool:
+        known = list(pool.map(_references, examples))
     while True:
-        inputs, quality, structure = [], [], []
+        inputs, evidences, quality, structure = [], [], [], []
         for _ in range(size):
             i, z = place[rng.choice(groups[rng.integers(len(groups))])]
-            image, labels, mask = _pick(examples[i], int(z), rng)
-            if rng.random() < 0.1:
+            image, emptiest, labels, mask = _pick(examples[i], known[i], int(z), rng)
+            if rng.random() < TEXTURES:
                 image, labels, mask = _without_structure(image, rng), np.zeros_like(labels), np.zeros_like(mask)
+                if emptiest is not None and rng.random() < 0.5:
+                    emptiest = mean_evidence(image)  # the texture fills its volume
             turn, flip = int(rng.integers(4)), bool(rng.integers(2))
             image, labels, mask = (_turned(a, turn, flip) for a in (image, labels, mask))
             if rng.random() < 0.5:
@@ -116,45 +132,86 @@ def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str,
                 image = image[::-1]
             if rng.random() < 0.35:
                 image = _spotted(image, rng)
+            image = np.ascontiguousarray(image, dtype=np.float32)
             inputs.append(image)
+            evidences.append(no_evidence(image) if emptiest is None else with_reference(evidence(image), emptiest))
             quality.append(labels)
             structure.append(mask)
         yield {
-            "input": np.ascontiguousarray(np.stack(inputs), dtype=np.float32),
+            "input": np.stack(inputs),
+            "evidence": np.stack(evidences),
             "quality": np.stack(quality).astype(np.float32),
             "structure": np.stack(structure).astype(np.float32),
         }
 
 
-def _pick(example: Example, z: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Input and labels of one slice, with one of the three references for its grey values.
+def _references(example: Example) -> tuple[np.ndarray, np.ndarray]:
+    """Evidence of the emptiest slices of the volume, and of those of the specimen alone."""
+    inside = np.flatnonzero(example.structure.mean(axis=(1, 2)) > FILLED)
+    whole = reference(lambda z: example.grey[z], len(example.grey))
+    if len(inside) < LEAST_SLICES:
+        return whole, whole
+    first = int(inside[0])
+    within = reference(
+        lambda z: example.interior[example.grey[first + z].astype(np.int16) + 128], int(inside[-1]) + 1 - first
+    )
+    return whole, within
 
-    Half the slices are referred to the volume's empty slices, a quarter to the specimen alone (a volume without
-    empty slices), and a quarter stand for a single picture: the same slice throughout, ranked within itself.
+
+def _pick(
+    example: Example, known: tuple[np.ndarray, np.ndarray], z: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray]:
+    """Input, evidence of the emptiest slices and labels of one slice, with one of the three references.
+
+    A third of the slices are referred to the volume's empty slices, a sixth to the specimen alone (a volume without
+    empty slices), and half stand for a single picture: the same slice throughout, ranked within itself, and no
+    evidence. What its spectrum looks like must not matter, or pictures of programs never simulated are misjudged.
     """
     labels, mask = example.quality[z].astype(np.float32), example.structure[z]
-    reference = rng.random()
-    if reference < 0.25:
+    referred = rng.random()
+    if referred < 1 / 2:
         picture = example.grey[z]
         if rng.random() < 0.4:
             # uneven ice and lighting, which a volume's own reference sees less of
             slow = smooth_field(picture.shape, float(rng.uniform(0.08, 0.5)) * picture.shape[1], rng)
             picture = picture + float(rng.uniform(0.3, 3.0)) * picture.std() * slow
+        if rng.random() < 0.5:
+            picture = _recoloured(picture.astype(np.float32), rng)
+        if rng.random() < 0.25:
+            picture = shrunk(picture.astype(np.float32), rng, 0.0, 0.0)
         picture = ranked(picture)
-        return np.repeat(picture[None], len(CONTEXT), axis=0), labels, mask
+        if rng.random() < 0.3:
+            # clipped for display; the ranks of what is left share the ends
+            picture = ranked(np.clip(picture, -rng.uniform(1.2, 3.0), rng.uniform(1.2, 3.0)))
+        return np.repeat(picture[None], len(CONTEXT), axis=0), None, labels, mask
     grey = example.grey[reflected(z + np.array(CONTEXT), len(example.grey))]
-    if reference < 0.5:
+    emptiest = known[0]
+    if referred < 2 / 3:
         grey = example.interior[grey.astype(np.int16) + 128]
+        emptiest = known[1]
     image = grey.astype(np.float32) / STEPS
     if rng.random() < 0.5:
         # the reference is a sample of a few slices: let its scale be uncertain
-        image = np.clip(image * rng.uniform(0.75, 1.3) + rng.normal(0, 0.1), -LIMIT, LIMIT)
-    return image, labels, mask
+        scale = float(rng.uniform(0.75, 1.3))
+        image = np.clip(image * scale + rng.normal(0, 0.1), -LIMIT, LIMIT)
+        emptiest = emptiest * scale**2
+    return image, emptiest, labels, mask
+
+
+def _recoloured(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The spectrum's slope and bends changed at random by up to a factor of about two.
+
+    What is visible stays visible, and programs, resampling and denoisers leave every kind of spectrum behind.
+    """
+    knots = np.linspace(np.log(0.01), np.log(0.71), 6)
+    frequency = np.log(np.maximum(frequency_radius(picture.shape), 0.01))
+    gain = np.exp(np.interp(frequency, knots, rng.normal(0.0, 0.35, len(knots))))
+    return irfft2(rfft2(picture) * gain.astype(np.float32), picture.shape)
 
 
 def ranked(image: np.ndarray) -> np.ndarray:
-    """Normal scores of a picture's pixels among themselves, float32."""
-    return fit_slice(image)(image).astype(np.float32) / STEPS
+    """Normal scores of a picture's pixels among themselves, float32; a seventh of them stand for all."""
+    return fit_slice(image.ravel()[::7])(image).astype(np.float32) / STEPS
 
 
 def _turned(array: np.ndarray, quarter_turns: int, flip: bool) -> np.ndarray:
@@ -165,36 +222,60 @@ def _turned(array: np.ndarray, quarter_turns: int, flip: bool) -> np.ndarray:
 def _without_structure(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A texture that means nothing: phases randomised, coloured noise, a ramp, streaks; same shape."""
     shape = image.shape[-2:]
-    what = rng.integers(5)
-    if what <= 1:
+    single = np.array_equal(image[0], image[-1])
+    what = rng.integers(6)
+    if what <= 2:
         seed = int(rng.integers(2**31))
-        # the same phases in all slices keep the correlation along z; different ones destroy it
-        alike = what == 0 or np.array_equal(image[0], image[-1])
-        out = np.stack([randomise_phases(s, seed if alike else seed + k) for k, s in enumerate(image)])
-    elif what == 2:
-        correlation = float(np.exp(rng.uniform(np.log(0.4), np.log(40.0))))
-        shared = smooth_field(shape, correlation, rng)
-        mix = 1.0 if np.array_equal(image[0], image[-1]) else rng.random()
-        out = np.stack([mix * shared + (1 - mix) * smooth_field(shape, correlation, rng) for _ in image])
+        if single:
+            out = np.repeat(randomise_phases(image[0], seed)[None], len(image), axis=0)
+        else:
+            # the same phases in all slices keep the correlation along z; different ones destroy it
+            out = np.stack([randomise_phases(s, seed if what else seed + k) for k, s in enumerate(image)])
     elif what == 3:
+        out = _coloured(image, single, rng)
+    elif what == 4:
         y, x = np.mgrid[: shape[0], : shape[1]]
         angle, noise = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 2.0)
         ramp = (np.cos(angle) * x + np.sin(angle) * y) / max(shape)
         out = np.stack([ramp + noise * 0.2 * n for n in _white(image, rng)])
     else:
         upright = rng.random() < 0.5
-        across = smooth_field((shape[upright],), float(rng.uniform(0.7, 8.0)), rng)
+        # several widths together: lines of one width at one distance are what microtubules look like
+        lengths = np.exp(rng.uniform(np.log(0.5), np.log(20.0), 3))
+        across = sum(rng.random() * smooth_field((shape[upright],), float(length), rng) for length in lengths)
+        across = np.asarray(across) / np.std(across)
         across = across[None, :] if upright else across[:, None]
         fine = float(rng.uniform(0.0, 1.5))
         out = np.stack([across + fine * n for n in _white(image, rng)])
-    return np.stack([ranked(s) for s in np.asarray(out, dtype=np.float32)]) * float(rng.uniform(0.5, 1.5))
+    out = np.asarray(out, dtype=np.float32)
+    texture = np.repeat(ranked(out[0])[None], len(out), axis=0) if single else np.stack([ranked(s) for s in out])
+    return texture if single else np.clip(texture * float(rng.uniform(0.5, 2.0)), -LIMIT, LIMIT)
 
 
 def _spotted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Single pixels at an end of the grey scale, each in one slice (hot voxels) or through all (hot camera pixels)."""
-    through = rng.random() < 0.4 or np.array_equal(image[0], image[-1])
-    spots = rng.random(image.shape[1:] if through else image.shape) < 10 ** rng.uniform(-4, -2.7)
+    """Spots at an end of the grey scale, single pixels to discs, each in one slice or through all of them.
+
+    Hot voxels and beads lie in one slice or a few, hot camera pixels in all.
+    """
+    through = rng.random() < 0.5 or np.array_equal(image[0], image[-1])
+    reach = int(rng.integers(3))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = y**2 + x**2 <= reach**2
+    centres = rng.random(image.shape[1:] if through else image.shape) < 10 ** rng.uniform(-4, -2.7) / disc.sum()
+    spots = binary_dilation(centres, disc if through else disc[None]) if reach else centres
     return np.where(spots, rng.choice([-LIMIT, LIMIT]), image)
+
+
+def _coloured(image: np.ndarray, single: bool, rng: np.random.Generator) -> np.ndarray:
+    """Noise of one correlation length, at times with fine noise; its slices apart, alike, or correlated along z too."""
+    length = float(np.exp(rng.uniform(np.log(0.4), np.log(40.0))))
+    apart = np.subtract.outer(CONTEXT, CONTEXT)
+    along_z = length * float(rng.choice([0.05, 1.0, 1.0, 100.0]))
+    covariance = np.ones_like(apart, dtype=float) if single else np.exp(-(apart**2) / (4 * along_z**2))
+    mixing = np.linalg.cholesky(covariance + 1e-6 * np.eye(len(CONTEXT)))
+    fields = np.stack([smooth_field(image.shape[-2:], length, rng) for _ in CONTEXT])
+    noise = np.tensordot(mixing, fields, axes=1)
+    return noise + (float(rng.uniform(0.0, 1.5)) * _white(image, rng) if rng.random() < 0.4 else 0.0)
 
 
 def _white(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

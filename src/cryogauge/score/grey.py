@@ -150,13 +150,13 @@ def _from_samples(reference: np.ndarray, everything: np.ndarray) -> GreyMap:
     """Thresholds of the normal scores of the mean of two rank distributions, both samples given sorted."""
     if not len(everything) or everything[0] == everything[-1]:
         return GreyMap(np.full(254, np.inf, dtype=np.float32))
-    values = everything if reference is everything else np.sort(np.concatenate([reference, everything]))
+    samples = [everything] if reference is everything else [reference, everything]
+    values = everything if reference is everything else np.sort(np.concatenate(samples))
     rank = np.zeros(len(values))
-    for sample in (reference, everything):
+    for sample in samples:
         # ties share the middle of their ranks
-        rank += (
-            0.25 * (np.searchsorted(sample, values, "left") + np.searchsorted(sample, values, "right")) / len(sample)
-        )
+        both = np.searchsorted(sample, values, "left") + np.searchsorted(sample, values, "right")
+        rank += both / (2 * len(samples) * len(sample))
     wanted = ndtr((np.arange(-126, 128) - 0.5) / STEPS)
     at = np.searchsorted(rank, wanted, side="left")
     thresholds = values[np.minimum(at, len(values) - 1)].astype(np.float32)

@@ -12,25 +12,41 @@ if TYPE_CHECKING:
 CONTEXT = (-4, -2, 0, 2, 4)
 #: Edge in pixels of the tiles of the local map.
 TILE_PX = 16
+#: Octaves of the evidence that neighbouring slices give: details between 2**k and 2**(k + 1) pixels for k = 0 … 3, and
+#: what is coarser still.
+OCTAVES = 5
+#: Distances between the slices compared, in places of the network's input.
+LAGS = (0, 1, 2, 4)
+#: Numbers of evidence a tile: the power of the middle slice and the mean product at each distance, of every octave.
+CHANNELS = OCTAVES * (1 + len(LAGS))
+#: Edges in tiles of the neighbourhoods that the evidence is averaged over; the largest is the surroundings of all.
+SURROUNDINGS = (5, 13)
 #: Channels of the network's output: logit of the local quality, logit of there being structure, log of the error.
 QUALITY, STRUCTURE, ERROR = 0, 1, 2
 
 
-def compact(slices: int = len(CONTEXT), width: int = 24) -> "nn.Module":
+def compact(slices: int = len(CONTEXT), width: int = 16) -> "nn.Module":
     """Our network: fully convolutional, any size in, one value a tile of 16 pixels out.
+
+    A stack of convolutions halves the sampling four times. There the evidence of neighbouring slices joins it, and
+    behind that the mean over the surroundings: whether a tile shows anything depends on how noisy the slice is.
 
     Parameters
     ----------
     slices
-        Input channels: 5 for tomograms, 1 for single pictures.
+        Slices of the input.
     width
-        Channels after the first convolution; later stages have 2, 3 and 4 times as many.
+        Channels after the first convolution; later stages have 2, 4 and 8 times as many.
 
     Returns
     -------
     torch.nn.Module
-        Maps ``(batch, slices, y, x)`` normal scores to ``(batch, 3, y / 16, x / 16)``; y and x are multiples of 16.
+        Maps ``(batch, slices, y, x)`` normal scores and their :func:`cryogauge.score.evidence.evidence` followed by
+        the reference's, float32 ``(batch, 50, y / 16, x / 16)``, to ``(batch, 3, y / 16, x / 16)``; y and x are
+        multiples of 16.
     """
+    import torch
+    import torch.nn.functional as F
     from torch import nn
 
     class Residual(nn.Module):
@@ -51,14 +67,49 @@ def compact(slices: int = len(CONTEXT), width: int = 24) -> "nn.Module":
             nn.Conv2d(inside, out, size, stride=stride, padding=size // 2, bias=False), nn.BatchNorm2d(out)
         )
 
-    a, b, c, d = width, 2 * width, 3 * width, 4 * width
-    return nn.Sequential(
-        _convolution(slices, a, 5, 2), nn.ReLU(inplace=True),
-        _convolution(a, b, 3, 2), nn.ReLU(inplace=True), Residual(b),
-        _convolution(b, c, 3, 2), nn.ReLU(inplace=True), Residual(c), Residual(c),
-        _convolution(c, d, 3, 2), nn.ReLU(inplace=True), Residual(d), Residual(d),
-        nn.Conv2d(d, d, 1), nn.ReLU(inplace=True), nn.Conv2d(d, 3, 1),
-    )  # fmt: skip
+    def around(values: "Tensor", tiles: int) -> "Tensor":
+        """Mean over a square of tiles, over its rows first; beyond the edge there is nothing."""
+        rows = F.avg_pool2d(values, (tiles, 1), 1, (tiles // 2, 0), count_include_pad=False)
+        return F.avg_pool2d(rows, (1, tiles), 1, (0, tiles // 2), count_include_pad=False)
+
+    def signs(evidence: "Tensor") -> "Tensor":
+        """Logarithms of powers and ratios of products, of each tile, of two neighbourhoods and of the reference."""
+        here, reference = evidence.split(CHANNELS, 1)
+        found = []
+        for mean in (here, *(around(here, tiles) for tiles in SURROUNDINGS), reference):
+            own, alike, *products = mean.unflatten(1, (-1, OCTAVES)).unbind(1)
+            floor = alike.clamp_min(1e-4)
+            found += [own.clamp_min(1e-4).log() / 3, floor.log() / 3, *((p / floor).clamp(-1.5, 1.5) for p in products)]
+        return torch.cat(found, 1)
+
+    a, b, c, d = width, 2 * width, 4 * width, 8 * width
+
+    class Compact(nn.Module):
+        """Convolutions on the image, the evidence, then both in their surroundings."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.image = nn.Sequential(
+                _convolution(slices, a, 5, 2), nn.ReLU(inplace=True),
+                _convolution(a, b, 3, 2), nn.ReLU(inplace=True), Residual(b),
+                _convolution(b, c, 3, 2), nn.ReLU(inplace=True), Residual(c), Residual(c),
+                _convolution(c, d, 3, 2), nn.ReLU(inplace=True),
+            )  # fmt: skip
+            self.evidence = nn.Sequential(
+                _convolution(CHANNELS * (2 + len(SURROUNDINGS)), d, 1), nn.ReLU(inplace=True), nn.Conv2d(d, d, 1)
+            )
+            self.both = nn.Sequential(Residual(d), Residual(d))
+            self.surroundings = nn.Sequential(_convolution(2 * d, d, 1), nn.ReLU(inplace=True), Residual(d))
+            self.head = nn.Sequential(nn.Conv2d(d, d, 1), nn.ReLU(inplace=True), nn.Conv2d(d, 3, 1))
+
+        def forward(self, image: "Tensor", evidence: "Tensor") -> "Tensor":
+            seen = self.image(image)
+            with torch.autocast(image.device.type, enabled=False):
+                known = signs(evidence)
+            both = self.both(seen + self.evidence(known.to(seen.dtype)))
+            return self.head(self.surroundings(torch.cat([both, around(both, SURROUNDINGS[-1])], 1)))
+
+    return Compact()
 
 
 def resnet101() -> "nn.Module":

@@ -15,6 +15,7 @@ from cryogauge.io.lazy import forget
 from cryogauge.learn.weights import ModelCard, checksum, load_weights, read_card
 from cryogauge.records import BadInput, Volume
 from cryogauge.score import grey
+from cryogauge.score.evidence import evidence, no_evidence, reference, with_reference
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, TILE_PX, compact, folded, resnet101
 from cryogauge.simulate.oracle import LABEL_Z_SIGMA, Z_SIGMA_SLICES, slice_scores
 
@@ -28,6 +29,8 @@ Result = TypeVar("Result")
 RESNET_CROP_PX = 960
 #: Every so many slices, the middle of the slice is scored again with its phases random.
 CONTROL_EVERY, CONTROL_PX = 8, 384
+#: Copies of a single picture with random phases that it has to beat.
+PICTURE_CONTROLS = 6
 #: Smoothing of the scores along z that is left to do: the map the network learned is smoothed already.
 REMAINING_Z_SIGMA = float(np.sqrt(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2))
 _SHIPPED = Path(__file__).parent.parent / "weights"
@@ -137,9 +140,13 @@ class CompactQuality:
         rng = np.random.default_rng(0)
         to_grey, _ = grey.fit_volume(grey.sample_pixels(volume.data, rng))
         count = volume.shape[0]
+        known = reference(lambda z: _middle(to_grey, volume.data[z]), count)
+        forget(volume.data)
         out = np.empty((count, 3, *(-(-n // TILE_PX) for n in volume.shape[1:])), dtype=np.float32)
         controls: dict[int, float] = {}
-        for z, (tiles, control) in _in_threads(self._one, _stacks(volume.data, to_grey), self.threads):
+        for z, (tiles, control) in _in_threads(
+            lambda z, stack: self._one(z, stack, known), _stacks(volume.data, to_grey), self.threads
+        ):
             out[z] = tiles
             if control is not None:
                 controls[z] = control
@@ -151,36 +158,41 @@ class CompactQuality:
     def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
         """Score one picture ``(y, x)``: the same slice in every place, ranked within itself."""
         image = grey.fit_slice(picture)(picture)
-        tiles, control = self._one(0, np.repeat(image[None], len(CONTEXT), axis=0))
-        return self._finish(tiles[None], np.array([control or 0.0]), float("nan"))
+        tiles, control = self._one(0, np.repeat(image[None], len(CONTEXT), axis=0), None)
+        return self._finish(tiles[None], np.array([control or 0.0]), float("nan"), single=True)
 
-    def _one(self, z: int, stack: np.ndarray) -> tuple[np.ndarray, float | None]:
+    def _one(self, z: int, stack: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, float | None]:
         """The network's tiles for one slice, and for some slices the score of its control."""
         image = stack.astype(np.float32) / grey.STEPS
-        return run_network(self.network, image), self._control(image) if z % CONTROL_EVERY == 0 else None
+        tiles = run_network(self.network, image, known)
+        return tiles, self._control(image, known) if z % CONTROL_EVERY == 0 else None
 
-    def _control(self, stack: np.ndarray) -> float:
+    def _control(self, stack: np.ndarray, known: np.ndarray | None) -> float:
         """What the network gives a texture of the same spectrum that shows nothing: the slice, its phases random.
 
         Each slice of a tomogram gets phases of its own: likeness along z is a sign of structure, and must not be taken
-        off it.
+        off it. A picture has to beat the best of several such copies of itself.
         """
         y, x = (max(0, (n - CONTROL_PX) // 2) for n in stack.shape[1:])
         part = stack[:, y : y + CONTROL_PX, x : x + CONTROL_PX]
-        alike = np.array_equal(part[0], part[-1])
-        copies = [randomise_phases(s, seed) for seed, s in enumerate(part[:1] if alike else part)]
-        scaled = [s * (p.std() / max(float(s.std()), 1e-6)) for s, p in zip(copies, part, strict=False)]
-        texture = np.repeat(np.stack(scaled), len(part) if alike else 1, axis=0)
-        quality, structure, _ = tile_values(run_network(self.network, texture)[None])
-        return float(slice_scores(calibrated(quality, self.card), structure, z_sigma=0.0)[0])
+        if known is None:
+            textures = [np.repeat(_texture(part[0], seed)[None], len(part), axis=0) for seed in range(PICTURE_CONTROLS)]
+        else:
+            textures = [np.stack([_texture(image, seed) for seed, image in enumerate(part)])]
+        out = np.stack([run_network(self.network, texture, known) for texture in textures])
+        quality, structure, _ = tile_values(out)
+        found = slice_scores(calibrated(quality, self.card, single=known is None), structure, z_sigma=0.0)
+        return float(found.max())
 
-    def _finish(self, out: np.ndarray, control: np.ndarray, half_range_deg: float) -> SliceJudgement:
+    def _finish(
+        self, out: np.ndarray, control: np.ndarray, half_range_deg: float, *, single: bool = False
+    ) -> SliceJudgement:
         quality, structure, error = tile_values(out)
         # what a meaningless texture would get is no merit: only the part of the scale above it counts
         floor = np.minimum(control, 0.9).astype(np.float32)[:, None, None]
-        local = np.maximum(calibrated(quality, self.card) - floor, 0.0) / (1.0 - floor)
+        local = np.maximum(calibrated(quality, self.card, single=single) - floor, 0.0) / (1.0 - floor)
         local = with_wedge(local, half_range_deg)
-        score = slice_scores(local, structure, z_sigma=REMAINING_Z_SIGMA)
+        score = scores_of_tiles(local, structure)
         scale = self.card.settings.get("uncertainty_scale", 1.0)
         least = self.card.settings.get("uncertainty_floor", 0.0)
         return SliceJudgement(score, least + scale * slice_errors(error, structure), local, structure, TILE_PX)
@@ -237,19 +249,41 @@ def ready(card: ModelCard, path: Path) -> "nn.Module":
     return folded(network).to(torch.bfloat16)
 
 
-def run_network(network: "nn.Module", stack: np.ndarray) -> np.ndarray:
-    """One forward pass: float32 ``(slices, y, x)`` to ``(3, ⌈y/16⌉, ⌈x/16⌉)``; edges are mirrored to whole tiles."""
+def run_network(network: "nn.Module", stack: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
+    """One forward pass: float32 ``(slices, y, x)`` to ``(3, ⌈y/16⌉, ⌈x/16⌉)``; edges are mirrored to whole tiles.
+
+    Without a volume's :func:`cryogauge.score.evidence.reference` the stack is a single picture.
+    """
     import torch
 
-    pad = [(-n) % TILE_PX for n in stack.shape[1:]]
-    if any(pad):
-        stack = np.pad(
-            stack, ((0, 0), (0, pad[0]), (0, pad[1])), mode="reflect" if min(stack.shape[1:]) > TILE_PX else "edge"
-        )
+    stack = np.ascontiguousarray(_whole_tiles(stack))
     first = next(network.parameters())
-    image = torch.from_numpy(np.ascontiguousarray(stack))[None].to(first.device, first.dtype)
+    image = torch.from_numpy(stack)[None].to(first.device, first.dtype)
+    known = no_evidence(stack) if reference is None else with_reference(evidence(stack), reference)
     with torch.inference_mode():
-        return network(image.to(memory_format=torch.channels_last))[0].float().cpu().numpy()
+        out = network(image.to(memory_format=torch.channels_last), torch.from_numpy(known)[None].to(first.device))
+    return out[0].float().cpu().numpy()
+
+
+def _texture(image: np.ndarray, seed: int) -> np.ndarray:
+    """The image with random phases and its own spread."""
+    random = randomise_phases(image, seed)
+    return random * (image.std() / max(float(random.std()), 1e-6))
+
+
+def _whole_tiles(image: np.ndarray) -> np.ndarray:
+    """An image or a stack of them mirrored at its far edges to whole tiles."""
+    pad = [(-n) % TILE_PX for n in image.shape[-2:]]
+    if not any(pad):
+        return image
+    mode = "reflect" if min(image.shape[-2:]) > TILE_PX else "edge"
+    return np.pad(image, [(0, 0)] * (image.ndim - 2) + [(0, pad[0]), (0, pad[1])], mode=mode)
+
+
+def _middle(to_grey: grey.GreyMap, image: np.ndarray) -> np.ndarray:
+    """The middle of a slice in steps of normal score."""
+    y, x = (max(0, (n - CONTROL_PX) // 2) for n in image.shape)
+    return _whole_tiles(to_grey(np.asarray(image[y : y + CONTROL_PX, x : x + CONTROL_PX], dtype=np.float32)))
 
 
 def tile_values(out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -260,14 +294,14 @@ def tile_values(out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return quality.astype(np.float32), structure, error.astype(np.float32)
 
 
-def calibrated(quality: np.ndarray, card: ModelCard) -> np.ndarray:
+def calibrated(quality: np.ndarray, card: ModelCard, *, single: bool = False) -> np.ndarray:
     """The network's qualities on the oracle's scale.
 
-    A network in doubt keeps to the middle of the scale. The card's table, made on tomograms that were not trained on
-    (:func:`cryogauge.score.training.calibration`), stretches what it says to the range that the oracle uses; the order
-    of scores stays as it is.
+    A network in doubt keeps to the middle of the scale, more so of single pictures. The card's tables, made on
+    tomograms that were not trained on (:func:`cryogauge.score.training.calibration`), stretch what it says to the
+    range that the oracle uses; the order of scores stays as it is.
     """
-    table = card.tables.get("calibration")
+    table = card.tables.get("picture_calibration" if single else "calibration")
     return quality if table is None else np.interp(quality, table["network"], table["oracle"]).astype(np.float32)
 
 
@@ -321,20 +355,17 @@ def tile_predictions(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What :func:`tile_values` returns, of every slice of a training example; ``single`` takes each as a picture."""
     out = []
+    known = None if single else reference(lambda z: example.grey[z], len(example.grey))
     for z in range(len(example.grey)):
         if single:
             image = grey.fit_slice(example.grey[z])(example.grey[z])
             stack = np.repeat(image[None], len(CONTEXT), axis=0)
         else:
             stack = example.grey[grey.reflected(z + np.array(CONTEXT), len(example.grey))]
-        out.append(run_network(network, stack.astype(np.float32) / grey.STEPS))
+        out.append(run_network(network, stack.astype(np.float32) / grey.STEPS, known))
     return tile_values(np.stack(out))
 
 
-def slices_of_example(
-    network: "nn.Module", example: "Example", card: ModelCard | None = None, *, single: bool = False
-) -> np.ndarray:
-    """Scores of every slice of a training example, with the smoothing that inference uses; calibrated by a card."""
-    quality, structure, _ = tile_predictions(network, example, single=single)
-    quality = quality if card is None else calibrated(quality, card)
+def scores_of_tiles(quality: np.ndarray, structure: np.ndarray) -> np.ndarray:
+    """Scores of every slice of a volume from its tiles, with the smoothing along z that is left to do."""
     return slice_scores(quality, structure, z_sigma=REMAINING_Z_SIGMA)

@@ -1,30 +1,39 @@
 """Making the shipped weights: simulate, train in stages, calibrate on tomograms kept out of training."""
 
+import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cryogauge import __version__
+from cryogauge.imaging.threads import thread_count
+from cryogauge.jobs import Ledger, LedgerKey, run_batch
 from cryogauge.learn.training import Schedule, fit
 from cryogauge.learn.weights import ModelCard, save_weights
-from cryogauge.records import BadInput, Volume
+from cryogauge.records import BadInput, CryogaugeError, Volume
 from cryogauge.score import domain
 from cryogauge.score.examples import Example, batches, make_example, read_examples, write_example
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, compact, folded
-from cryogauge.score.quality import slice_errors, slices_of_example, tile_predictions
+from cryogauge.score.quality import calibrated, scores_of_tiles, slice_errors, tile_predictions
 from cryogauge.simulate.oracle import PERCENTILE
-from cryogauge.simulate.recipe import Recipe, read_recipe
+from cryogauge.simulate.recipe import Recipe, draw, read_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 #: One tomogram in this many is kept out of training, for calibration and the card's accuracy.
-KEEP_OUT = 16
-BATCH = 16
-SCHEDULE = Schedule(steps=12_000, learning_rate=2e-3)
+KEEP_OUT = 32
+#: One training tomogram in this many tells what the training set is like.
+DOMAIN_EVERY = 10
+BATCH = 12
+SCHEDULE = Schedule(steps=16_000, learning_rate=2e-3)
 SEED = 1
+ARCHITECTURE = {"slices": len(CONTEXT), "width": 16}
 
 LIMITS = (
     "Trained on simulated tomograms only; no person's label and no real file was used for training.",
@@ -47,21 +56,21 @@ def tile_loss(network: "nn.Module", batch: Mapping[str, np.ndarray]) -> "Tensor"
     quality = torch.from_numpy(batch["quality"])
     structure = torch.from_numpy(batch["structure"])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        out = network(image)
+        out = network(image, torch.from_numpy(batch["evidence"]))
     out = out.float()
     tiles = F.binary_cross_entropy_with_logits(out[:, QUALITY], quality)
     presence = F.binary_cross_entropy_with_logits(out[:, STRUCTURE], structure)
-    predicted = torch.sigmoid(out[:, QUALITY])
-    slices = predicted.new_zeros(())
+    guess = torch.sigmoid(out[:, QUALITY])
+    slices = guess.new_zeros(())
     full = structure.flatten(1).mean(1) > 0.04
-    for q, t, m in zip(predicted[full], quality[full], structure[full] > 0.5, strict=True):
+    for q, t, m in zip(guess[full], quality[full], structure[full] > 0.5, strict=True):
         slices = slices + (torch.quantile(q[m], PERCENTILE / 100) - torch.quantile(t[m], PERCENTILE / 100)) ** 2
-    empty = predicted[~full].flatten(1)
+    empty = guess[~full].flatten(1)
     if len(empty):
         slices = slices + (empty.topk(max(1, empty.shape[1] // 20), dim=1).values.mean(1) ** 2).sum()
     slices = slices / len(out)
     log_scale = out[:, ERROR].clamp(-6, 1)
-    error = (predicted.detach() - quality).abs() * torch.exp(-log_scale) + log_scale
+    error = (guess.detach() - quality).abs() * torch.exp(-log_scale) + log_scale
     return tiles + 0.3 * presence + 2.0 * slices + 0.05 * error.mean()
 
 
@@ -97,8 +106,6 @@ def train_compact(
     pathlib.Path or None
         The weights, or None when another stage is needed.
     """
-    import time
-
     started = time.monotonic()
     recipe = read_recipe(recipe_path)
     if not simulate_examples(recipe, folder / "examples", stage_minutes, say):
@@ -121,45 +128,64 @@ def train_compact(
     return path
 
 
+@dataclass(frozen=True)
+class _ExampleItem:
+    """One example to be made."""
+
+    recipe: Recipe
+    index: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.index:06d}"
+
+
 def simulate_examples(recipe: Recipe, folder: Path, minutes: float, say: Callable[[str], None]) -> bool:
-    """Make the examples that are missing, on all cores; False when the time ran out first."""
-    import time
-    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-    from multiprocessing import get_context
+    """Make the examples that are missing, on all cores; False when the time ran out first.
 
-    from cryogauge.imaging.threads import thread_count
-
+    Raises
+    ------
+    CryogaugeError
+        When one of them cannot be made.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [i for i in range(recipe.count) if not (folder / f"{i:06d}.npz").exists()]
-    if not missing:
-        return True
-    say(f"simulating {len(missing)} of {recipe.count} tomograms")
     until = time.monotonic() + 60.0 * minutes
-    todo = iter(missing)
-    # spawned, not forked: the parent may hold threads of torch and numba
-    with ProcessPoolExecutor(thread_count(), mp_context=get_context("spawn")) as pool:
-        running: set[Future[int]] = set()
-        done = 0
-        while True:
-            while len(running) < 2 * thread_count() and time.monotonic() < until:
-                index = next(todo, None)
-                if index is None:
-                    break
-                running.add(pool.submit(_simulate_one, recipe, index, folder))
-            if not running:
-                break
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                future.result()
-                done += 1
-                if done % 100 == 0:
-                    say(f"simulated {done} of {len(missing)}")
-    return done == len(missing)
+
+    def items() -> Iterator[_ExampleItem]:
+        for index in range(recipe.count):
+            if time.monotonic() > until:
+                return
+            yield _ExampleItem(recipe, index, folder)
+
+    there = made = 0
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        outcomes = run_batch(
+            _make_item, items(), key=_example_key, ledger=ledger, artefacts=_example_files, workers=thread_count()
+        )
+        for outcome in outcomes:
+            if outcome.failure is not None:
+                raise CryogaugeError(f"example {outcome.item.name}: {outcome.failure.message}", outcome.failure.hint)
+            there += 1
+            made += outcome.state == "done"
+            if outcome.state == "done" and made % 100 == 1:
+                say(f"simulated {there} of {recipe.count} tomograms")
+    return there == recipe.count
 
 
-def _simulate_one(recipe: Recipe, index: int, folder: Path) -> int:
-    write_example(make_example(recipe, index), folder / f"{index:06d}.npz")
-    return index
+def _make_item(item: _ExampleItem, key: LedgerKey) -> dict[str, Any]:
+    example = make_example(item.recipe, item.index)
+    write_example(example, item.folder / f"{item.name}.npz")
+    return {"score": float(example.score.mean())}
+
+
+def _example_key(item: _ExampleItem) -> LedgerKey:
+    drawn = hashlib.sha256(repr(draw(item.recipe, item.index)).encode()).hexdigest()
+    return LedgerKey(item.name, drawn, "", __version__)
+
+
+def _example_files(item: _ExampleItem, key: LedgerKey) -> tuple[str, ...]:
+    return (f"{item.name}.npz",)
 
 
 def train_network(examples: list[Example], folder: Path, schedule: Schedule, minutes: float) -> "nn.Module | None":
@@ -167,9 +193,11 @@ def train_network(examples: list[Example], folder: Path, schedule: Schedule, min
     import torch
 
     torch.manual_seed(SEED)
-    network = compact()
+    torch.set_num_threads(1)
+    network = compact(**ARCHITECTURE)
     drawn = prefetched(batches(examples, BATCH, SEED + _restarts(folder)))
-    return network if fit(network, drawn, tile_loss, schedule, folder, stage_minutes=minutes) else None
+    done = fit(network, drawn, tile_loss, schedule, folder, stage_minutes=minutes, threads=thread_count())
+    return network if done else None
 
 
 def _restarts(folder: Path) -> int:
@@ -194,31 +222,35 @@ def prefetched(items: Iterator[Any], ahead: int = 4) -> Iterator[Any]:
         yield waiting.get()
 
 
+#: A network's tiles for one tomogram: quality, structure and error, each ``(z, y', x')``.
+Tiles = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
 def calibrated_card(
     network: "nn.Module", kept_out: list[Example], training: list[Example], recipe: Recipe, recipe_name: str
 ) -> ModelCard:
     """The card: accuracy and the uncertainty's scale on tomograms kept out, and what the training set is like."""
     import torch
 
-    from cryogauge import __version__
-
     ready = folded(network).to(torch.bfloat16)
+    volumes, pictures = (predicted(ready, kept_out, single=single) for single in (False, True))
     card = ModelCard(
         name="compact",
-        architecture={"slices": len(CONTEXT), "width": 24},
+        architecture=ARCHITECTURE,
         recipe=recipe_name,
         data=f"{len(training) + len(kept_out)} simulated tomograms, one in {KEEP_OUT} kept out",
         seed=recipe.seed,
         code_version=__version__,
         limits=LIMITS,
         tables={
-            "calibration": calibration(ready, kept_out),
-            "domain": domain.table(_volumes(training[::2]), _volumes(kept_out)),
+            "calibration": calibration(volumes, kept_out),
+            "picture_calibration": calibration(pictures, kept_out),
+            "domain": domain.table(_volumes(training[::DOMAIN_EVERY]), _volumes(kept_out)),
         },
     )
-    card = replace(card, settings=uncertainty_settings(ready, kept_out, card))
-    accuracy = {f"kept_out_{k}": v for k, v in evaluate(ready, kept_out, card).items()}
-    accuracy |= {f"kept_out_as_pictures_{k}": v for k, v in evaluate(ready, kept_out, card, single=True).items()}
+    card = replace(card, settings=uncertainty_settings(volumes, kept_out, card))
+    accuracy = {f"kept_out_{k}": v for k, v in evaluate(volumes, kept_out, card).items()}
+    accuracy |= {f"kept_out_as_pictures_{k}": v for k, v in evaluate(pictures, kept_out, card, single=True).items()}
     return replace(card, accuracy=accuracy)
 
 
@@ -226,27 +258,35 @@ def _volumes(examples: list[Example]) -> list[Volume]:
     return [Volume(example.grey, 10.0) for example in examples]  # the voxel size plays no part in what is asked of them
 
 
-def calibration(network: "nn.Module", examples: list[Example], *, knots: int = 17) -> dict[str, list[float]]:
+def predicted(network: "nn.Module", examples: list[Example], *, single: bool = False) -> list[Tiles]:
+    """The network's tiles for every slice of the examples; ``single`` takes each slice as a picture."""
+    import torch
+
+    torch.set_num_threads(1)
+    with ThreadPoolExecutor(thread_count()) as pool:
+        return list(pool.map(lambda example: tile_predictions(network, example, single=single), examples))
+
+
+def calibration(tiles: list[Tiles], examples: list[Example], *, knots: int = 17) -> dict[str, list[float]]:
     """Where the network's slice scores and the oracle's have the same rank: quantile against quantile.
 
     Least squares would be closer on average and keep to the middle of the scale; a ranking of tomograms wants the
     whole of it.
     """
-    predicted = np.concatenate([slices_of_example(network, example) for example in examples])
+    found = np.concatenate([scores_of_tiles(quality, structure) for quality, structure, _ in tiles])
     truth = np.concatenate([example.score for example in examples])
     level = np.linspace(0.0, 1.0, knots)
-    network_at, oracle_at = np.quantile(predicted, level), np.quantile(truth, level)
+    network_at, oracle_at = np.quantile(found, level), np.quantile(truth, level)
     network_at, first = np.unique(np.concatenate([[0.0], network_at, [1.0]]), return_index=True)
     oracle_at = np.maximum.accumulate(np.concatenate([[0.0], oracle_at, [1.0]]))[first]
     return {"network": network_at.tolist(), "oracle": oracle_at.tolist()}
 
 
-def uncertainty_settings(network: "nn.Module", examples: list[Example], card: ModelCard) -> dict[str, float]:
+def uncertainty_settings(tiles: list[Tiles], examples: list[Example], card: ModelCard) -> dict[str, float]:
     """Scale and floor that make the error channel the half width of a 90 % interval."""
     errors, expected = [], []
-    for example in examples:
-        _, structure, error = tile_predictions(network, example)
-        errors.append(np.abs(slices_of_example(network, example, card) - example.score))
+    for (quality, structure, error), example in zip(tiles, examples, strict=True):
+        errors.append(np.abs(scores_of_tiles(calibrated(quality, card), structure) - example.score))
         expected.append(slice_errors(error, structure))
     error, scale = np.concatenate(errors), np.concatenate(expected)
     floor = 0.02
@@ -254,13 +294,11 @@ def uncertainty_settings(network: "nn.Module", examples: list[Example], card: Mo
     return {"uncertainty_scale": ratio, "uncertainty_floor": floor}
 
 
-def evaluate(
-    network: "nn.Module", examples: list[Example], card: ModelCard, *, single: bool = False
-) -> dict[str, float]:
+def evaluate(tiles: list[Tiles], examples: list[Example], card: ModelCard, *, single: bool = False) -> dict[str, float]:
     """Mean Pearson r a tomogram, mean absolute error, and the part of the empty slices below 0.1."""
     rows, errors, empty = [], [], []
-    for example in examples:
-        score = slices_of_example(network, example, card, single=single)
+    for (quality, structure, _), example in zip(tiles, examples, strict=True):
+        score = scores_of_tiles(calibrated(quality, card, single=single), structure)
         truth = example.score
         errors.append(np.abs(score - truth))
         if truth.std() > 0.02:

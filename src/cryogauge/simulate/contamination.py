@@ -1,4 +1,4 @@
-"""What is in the picture but is no biology: gold, ice crystals, carbon film, frost, curtains."""
+"""What is in the picture but is no biology: gold, ice crystals, carbon film, frost, curtains, holes."""
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from cryogauge.simulate.rasterise import add_blobs, add_spheres
 GOLD_V = 22.0
 CARBON_V = 3.5
 FROST_V = 4.5
+#: Nothing, where ice is missing: vitreous ice holds 3.5 V (Wang et al., Biophys. J. 110, 2016).
+VACUUM_V = -3.5
 
 
 def add_gold(
@@ -63,6 +65,16 @@ def curtains(shape: tuple[int, int], depth_px: float, rng: np.random.Generator) 
         smooth_field((shape[0],), float(rng.uniform(1.5, 10.0)), rng)[:, None], shape
     )  # fmt: skip
     return (depth_px * relief * (1.0 + 0.5 * slow)).astype(np.float32)
+
+
+def ice_hole(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Where ice has torn: 1 within a rounded hole somewhere in the field, 0 without, float32 ``(y, x)``."""
+    ny, nx = shape
+    y, x = np.mgrid[:ny, :nx].astype(np.float32)
+    centre = rng.uniform(0.0, 1.0, 2) * shape
+    radius = float(rng.uniform(0.08, 0.35)) * min(shape)
+    edge = radius * (1.0 + 0.08 * smooth_field(shape, max(shape) / 8.0, rng))
+    return np.clip(edge - np.hypot(y - centre[0], x - centre[1]) + 0.5, 0.0, 1.0).astype(np.float32)
 
 
 def add_glycogen(volume: np.ndarray, positions_px: np.ndarray, voxel_size_A: float, rng: np.random.Generator) -> None:

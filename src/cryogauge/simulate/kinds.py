@@ -109,6 +109,22 @@ def _bundle(canvas: Canvas, count: int, kind: str, *, inside: int | None = None)
         draw(canvas.biology, path, canvas.voxel_size_A, rng)
 
 
+def _raft(canvas: Canvas, count: int) -> None:
+    """Microtubules side by side at one spacing, in up to three layers, once across the field."""
+    rng = canvas.rng
+    angle = rng.uniform(0, 2 * np.pi)
+    direction = np.array([rng.normal(0, 0.02), np.sin(angle), np.cos(angle)])
+    aside = np.array([0.0, np.cos(angle), -np.sin(angle)])
+    length = 0.98 * min(canvas.shape[1:]) / max(abs(np.sin(angle)), abs(np.cos(angle)))
+    pitch, layers = canvas.px(rng.uniform(260.0, 420.0)), int(rng.integers(1, 4))
+    centre = canvas.somewhere(canvas.px(130.0))
+    for k in range(count):
+        row, layer = k // layers, k % layers
+        offset = (row - 0.5 * count / layers) * pitch * aside + np.array([(layer - 0.5 * layers) * pitch, 0.0, 0.0])
+        path = filaments.bent_path(centre + offset - 0.5 * length * direction, direction, length, canvas.px(1e6), rng)
+        filaments.add_microtubule(canvas.biology, path, canvas.voxel_size_A, rng)
+
+
 # --- kinds -----------------------------------------------------------------------------------------
 
 
@@ -187,8 +203,10 @@ def _vesicles(canvas: Canvas) -> None:
 
 
 def _filaments(canvas: Canvas) -> None:
-    """Microtubules and actin in buffer, with complexes about."""
+    """Microtubules and actin in buffer, with complexes about; some of the microtubules side by side."""
     rng = canvas.rng
+    if rng.random() < 0.35:
+        _raft(canvas, int(rng.integers(3, 14)))
     _bundle(canvas, int(rng.integers(2, 12)), "microtubule")
     if rng.random() < 0.6:
         _bundle(canvas, int(rng.integers(4, 40)), "actin")

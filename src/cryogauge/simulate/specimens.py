@@ -104,7 +104,7 @@ def make_specimen(
     slab
         Tilt, wedge, curvature and relief of the slab.
     contaminants
-        Gold, frost and carbon: drawn at random by default, always with True, never with False.
+        Gold, frost, carbon and holes in the ice: drawn at random by default, always with True, never with False.
     templates
         Complexes of the user's own, placed in the place of generated ones; see
         :func:`cryogauge.simulate.densities.load_template`.
@@ -125,14 +125,21 @@ def make_specimen(
     )  # fmt: skip
     KINDS[kind](canvas)
     canvas.biology *= canvas.coverage()
+    hole = np.zeros(canvas.shape[1:], dtype=np.float32)
     if contaminants or (contaminants is None and rng.random() < 0.6):
         _contaminate(canvas)
+        if rng.random() < 0.15:
+            hole = contamination.ice_hole(canvas.shape[1:], rng)
+            canvas.biology *= 1.0 - hole
+            canvas.other *= 1.0 - hole
+            canvas.other += contamination.VACUUM_V * hole * canvas.coverage()
     picks = pd.concat(canvas.picks, ignore_index=True) if canvas.picks else pd.DataFrame(columns=list(PICK_COLUMNS))
     if canvas.picks:
         z = np.clip((picks["z_A"].to_numpy(float) / voxel_size_A).round().astype(int), 0, shape[0] - 1)
         y = (picks["y_A"].to_numpy(float) / voxel_size_A).round().astype(int) % shape[1]
         x = (picks["x_A"].to_numpy(float) / voxel_size_A).round().astype(int) % shape[2]
-        picks = picks[(z <= canvas.top[y, x]) & (z >= canvas.bottom[y, x])].reset_index(drop=True)
+        there = (z <= canvas.top[y, x]) & (z >= canvas.bottom[y, x]) & (hole[y, x] < 0.5)
+        picks = picks[there].reset_index(drop=True)
         picks.insert(0, "tomogram", "")
     return Specimen(canvas.biology + canvas.other, canvas.biology, voxel_size_A, canvas.top, canvas.bottom, picks, kind)
 
