@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cryogauge.report import Line, line_plot_svg, scatter_plot_svg
@@ -15,6 +15,7 @@ LABELS = {"title": "a < b & c", "x_label": "x (nm)", "y_label": "y"}
 
 
 @given(low=st.floats(-1e6, 1e6), span=st.floats(1e-3, 1e6), about=st.integers(3, 10))
+@example(low=1.0, span=61.0, about=3)
 def test_ticks_are_round_even_and_inside(low, span, about):
     values = ticks(low, low + span, about)
     assert 2 <= len(values) <= 2 * about + 1

@@ -111,12 +111,18 @@ class Frame:
 
 
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Round values within a range: steps of 1, 2 or 5 times a power of ten, about ``about`` of them."""
+    """Round values within a range: steps of 1, 2 or 5 times a power of ten, about ``about`` of them, two or more."""
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(index * step, 12) for index in range(first, last + 1)]
+    longest = next(factor for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    found: list[float] = []
+    for factor in (10, 5, 2, 1, 0.5):
+        step = factor * power
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        found = [round(index * step, 12) for index in range(first, last + 1)]
+        if factor <= longest and len(found) >= 2:
+            break
+    return found
 
 
 def number(value: float) -> str:
