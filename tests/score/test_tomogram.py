@@ -41,9 +41,12 @@ def test_scores_follow_the_oracle(judgement, truth):
     assert score[-5:].max() < 0.1
 
 
+@pytest.mark.xfail(strict=True, reason="of thirty slices the shipped network sees five too many")
 def test_thickness_is_the_specimens(judgement, simulated):
-    # thirty slices: the shipped network is about three off on either side
-    assert judgement.row["thickness_nm"] == pytest.approx(simulated.specimen.thickness_nm, rel=0.2)
+    assert judgement.row["thickness_nm"] == pytest.approx(simulated.specimen.thickness_nm, rel=0.15)
+
+
+def test_a_level_specimen_is_not_tilted(judgement):
     assert judgement.row["specimen_tilt_deg"] < 5
 
 
