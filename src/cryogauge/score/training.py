@@ -1,10 +1,9 @@
 """Making the shipped weights: simulate, train in stages, calibrate on tomograms kept out of training."""
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,9 @@ from cryogauge.score import domain
 from cryogauge.score.examples import Example, batches, make_example, read_examples, write_example
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, compact, folded
 from cryogauge.score.quality import calibrated, scores_of_tiles, slice_errors, tile_predictions
+from cryogauge.simulate.dataset import DatasetItem, item_key
 from cryogauge.simulate.oracle import PERCENTILE
-from cryogauge.simulate.recipe import Recipe, draw, read_recipe
+from cryogauge.simulate.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -128,19 +128,6 @@ def train_compact(
     return path
 
 
-@dataclass(frozen=True)
-class _ExampleItem:
-    """One example to be made."""
-
-    recipe: Recipe
-    index: int
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        return f"{self.index:06d}"
-
-
 def simulate_examples(recipe: Recipe, folder: Path, minutes: float, say: Callable[[str], None]) -> bool:
     """Make the examples that are missing, on all cores; False when the time ran out first.
 
@@ -152,16 +139,16 @@ def simulate_examples(recipe: Recipe, folder: Path, minutes: float, say: Callabl
     folder.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 60.0 * minutes
 
-    def items() -> Iterator[_ExampleItem]:
+    def items() -> Iterator[DatasetItem]:
         for index in range(recipe.count):
             if time.monotonic() > until:
                 return
-            yield _ExampleItem(recipe, index, folder)
+            yield DatasetItem(recipe, index, folder)
 
     there = made = 0
     with Ledger(folder / "ledger.sqlite") as ledger:
         outcomes = run_batch(
-            _make_item, items(), key=_example_key, ledger=ledger, artefacts=_example_files, workers=thread_count()
+            _make_item, items(), key=item_key, ledger=ledger, artefacts=_example_files, workers=thread_count()
         )
         for outcome in outcomes:
             if outcome.failure is not None:
@@ -173,18 +160,12 @@ def simulate_examples(recipe: Recipe, folder: Path, minutes: float, say: Callabl
     return there == recipe.count
 
 
-def _make_item(item: _ExampleItem, key: LedgerKey) -> dict[str, Any]:
-    example = make_example(item.recipe, item.index)
-    write_example(example, item.folder / f"{item.name}.npz")
-    return {"score": float(example.score.mean())}
+def _make_item(item: DatasetItem, key: LedgerKey) -> dict[str, Any]:
+    write_example(make_example(item.recipe, item.index), item.out / f"{item.name}.npz")
+    return {}
 
 
-def _example_key(item: _ExampleItem) -> LedgerKey:
-    drawn = hashlib.sha256(repr(draw(item.recipe, item.index)).encode()).hexdigest()
-    return LedgerKey(item.name, drawn, "", __version__)
-
-
-def _example_files(item: _ExampleItem, key: LedgerKey) -> tuple[str, ...]:
+def _example_files(item: DatasetItem, key: LedgerKey) -> tuple[str, ...]:
     return (f"{item.name}.npz",)
 
 

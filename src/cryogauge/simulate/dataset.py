@@ -109,7 +109,7 @@ def simulate_dataset(
     rows: dict[int, dict[str, Any]] = {}
     with Ledger(out / LEDGER) as ledger:
         items = (DatasetItem(chosen, index, out) for index in range(chosen.count))
-        for outcome in run_batch(make_item, items, key=_key, ledger=ledger, artefacts=_artefacts, workers=workers):
+        for outcome in run_batch(make_item, items, key=item_key, ledger=ledger, artefacts=_artefacts, workers=workers):
             if outcome.failure is None:
                 rows[outcome.item.index] = outcome.row
             on_outcome(outcome)
@@ -133,7 +133,8 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(values))
 
 
-def _key(item: DatasetItem) -> LedgerKey:
+def item_key(item: DatasetItem) -> LedgerKey:
+    """Everything that a tomogram depends on: its draw, and the version that makes it."""
     content = hashlib.sha256(repr(draw(item.recipe, item.index)).encode()).hexdigest()
     return LedgerKey(item.name, content, "", __version__)
 
