@@ -181,6 +181,38 @@ def test_wrong_calls_exit_with_2(command, tomogram, tmp_path):
     assert not (tmp_path / "out").exists(), "a wrong call leaves nothing behind"
 
 
+def test_settings_are_fed_back(command, tomogram, tmp_path):
+    """What an earlier run was told is used again; an option given beside the file wins."""
+    tomogram("a.mrc", 0.5)
+    command("score", "a.mrc", "--out", "first", "--pixel-size", "7.5", "--no-local-map")
+    again = command("score", "a.mrc", "--out", "second", "--settings", "first/settings.json")
+    assert again.returncode == 0, again.stderr
+    used = json.loads((tmp_path / "first" / "settings.json").read_text())
+    assert used["pixel_size_A"] == 7.5
+    assert used["local_map"] is False
+    assert json.loads((tmp_path / "second" / "settings.json").read_text()) == used
+    command("score", "a.mrc", "--out", "third", "--settings", "first/settings.json", "--local-map")
+    assert json.loads((tmp_path / "third" / "settings.json").read_text()) == used | {"local_map": True}
+
+    (tmp_path / "other.json").write_text(json.dumps(used | {"weights_checksum": "of others"}))
+    other = command("score", "a.mrc", "--out", "fourth", "--settings", "other.json")
+    assert other.returncode == 0
+    assert "the weights are not those" in other.stderr
+    for text, said in (
+        ("no json", "no JSON"),
+        ("[]", "holds no settings"),
+        (json.dumps(used | {"contrast": 2}), "contrast"),
+        (json.dumps({"model": "compact"}), "missing: device, "),
+        (json.dumps(used | {"slices": "yes"}), 'slices cannot be "yes"'),
+    ):
+        (tmp_path / "wrong.json").write_text(text)
+        wrong = command("score", "a.mrc", "--out", "fifth", "--settings", "wrong.json")
+        assert wrong.returncode == 2
+        assert said in lines(wrong)[0]
+        assert lines(wrong)[1].startswith("hint: ")
+    assert "cannot be read" in lines(command("score", "a.mrc", "--out", "o", "--settings", "none.json"))[0]
+
+
 def test_results_are_not_taken_for_inputs(command, tomogram, tmp_path):
     tomogram("a.mrc", 0.5)
     tomogram("out/tomograms/left.mrc", 0.9)

@@ -22,6 +22,7 @@ def _positive(value: float | None) -> float | None:
 
 
 def score(
+    context: typer.Context,
     paths: Annotated[
         list[str],
         typer.Argument(
@@ -60,6 +61,10 @@ def score(
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
     ] = "auto",
+    settings_file: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -70,20 +75,26 @@ def score(
     """
     from cryogauge.cli.progress import show_progress
     from cryogauge.cli.scoring import score_all
+    from cryogauge.cli.tables import read_settings
     from cryogauge.jobs import threads_each
     from cryogauge.score import ScoreSettings, weights_checksum
 
-    sources = find_sources(paths, out, pictures=slices)
-    settings = ScoreSettings(
-        pixel_size_A=pixel_size,
-        model=model,
-        weights=None if weights is None else str(weights),
-        local_map=local_map,
-        device=device,
-        threads=threads_each(workers),
-        slices=slices,
-    )
+    chosen: dict[str, Any] = {
+        "pixel_size_A": pixel_size,
+        "model": model,
+        "weights": None if weights is None else str(weights),
+        "local_map": local_map,
+        "device": device,
+        "slices": slices,
+    }
+    before = {} if settings_file is None else read_settings(settings_file)
+    given = {name for name in chosen if _is_given(context, name.removesuffix("_A"))}
+    chosen |= {name: value for name, value in before.items() if name in chosen and name not in given}
+    sources = find_sources(paths, out, pictures=chosen["slices"])
+    settings = ScoreSettings(**chosen, threads=threads_each(workers))
     checksum = weights_checksum(settings)
+    if before and not {"model", "weights"} & given and before["weights_checksum"] != checksum:
+        tell(f"note: the weights are not those that {settings_file} was written with")
     make_folder(out)
     try:
         with show_progress(len(sources), "tomograms") as progress:
@@ -103,6 +114,12 @@ def score(
     show_scored(out, scored, report, as_json=as_json)
     if scored.failures:
         raise typer.Exit(1)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def find_sources(paths: "list[str]", out: Path, *, pictures: bool = False) -> "list[TomogramSource]":

@@ -5,13 +5,27 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from cryogauge.io.replace import replacing
-from cryogauge.records import SCORE_COLUMNS, SLICE_COLUMNS
+from cryogauge.records import SCORE_COLUMNS, SLICE_COLUMNS, BadInput
 
 if TYPE_CHECKING:
     from cryogauge.report import Failure
+
+#: Settings of a score as ``settings.json`` holds them, and what each may be.
+_SETTINGS: dict[str, tuple[type, ...]] = {
+    "version": (str,),
+    "weights_checksum": (str,),
+    "pixel_size_A": (float, int, NoneType),
+    "model": (str,),
+    "weights": (str, NoneType),
+    "local_map": (bool,),
+    "device": (str,),
+    "threads": (int,),
+    "slices": (bool,),
+}
 
 
 def write_scores(path: Path, rows: Iterable[Mapping[str, Any]], failures: "Sequence[Failure]") -> None:
@@ -64,6 +78,30 @@ def write_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Write ``settings.json``: what was used."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(settings, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What :func:`write_settings` wrote for a score.
+
+    Raises
+    ------
+    BadInput
+        When the file cannot be read, lacks a setting, or holds one that is unknown or of the wrong kind.
+    """
+    again = "give the settings.json of a folder that cryogauge score wrote"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {(error.strerror or 'refused').lower()}", again) from error
+    except ValueError as error:
+        raise BadInput(f"{path} is no JSON: {error}", again) from error
+    if not isinstance(found, dict) or set(found) != set(_SETTINGS):
+        odd = sorted(set(found) ^ set(_SETTINGS)) if isinstance(found, dict) else sorted(_SETTINGS)
+        raise BadInput(f"{path} holds no settings of a score: unknown or missing: {', '.join(odd)}", again)
+    for name, kinds in _SETTINGS.items():
+        if not isinstance(found[name], kinds):
+            raise BadInput(f"{path}: {name} cannot be {json.dumps(found[name])}", again)
+    return found
 
 
 def _cell(value: Any) -> Any:

@@ -118,37 +118,38 @@ def fit(
         value = loss(model, batch)
         return value.detach(), torch.autograd.grad(value, parameters)
 
-    pool = ThreadPoolExecutor(threads)
     model.train()
     started = saved = time.monotonic()
     recent: list[float] = []
-    while step < schedule.steps and time.monotonic() - started < 60.0 * stage_minutes:
-        done = step / schedule.steps
-        rising = done / max(schedule.warm_up, 1e-9)
-        factor = (
-            rising if rising < 1 else 0.5 * (1 + math.cos(math.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
-        )
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.learning_rate * max(factor, 1e-3)
-        found = list(pool.map(gradients, [next(batches) for _ in range(threads)]))
-        for parameter, *each in zip(parameters, *(one for _, one in found), strict=True):
-            parameter.grad = torch.stack(each).mean(0) if threads > 1 else each[0]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimiser.step()
-        # a long average of the first steps would only remember the random start
-        average.update_parameters(model) if step > 200 else average.module.load_state_dict(model.state_dict())
-        step += 1
-        recent.append(float(sum(value for value, _ in found)) / threads)
-        if step % report_every == 0:
-            line = {"step": step, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - started}
-            with (folder / "log.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            log.info("step %d of %d, loss %.4f", step, schedule.steps, line["loss"])
-            recent = []
-        if time.monotonic() - saved > 300.0:
-            save()
-            saved = time.monotonic()
-    pool.shutdown()
+    with ThreadPoolExecutor(threads) as pool:
+        while step < schedule.steps and time.monotonic() - started < 60.0 * stage_minutes:
+            done = step / schedule.steps
+            rising = done / max(schedule.warm_up, 1e-9)
+            factor = (
+                rising
+                if rising < 1
+                else 0.5 * (1 + math.cos(math.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
+            )
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.learning_rate * max(factor, 1e-3)
+            found = list(pool.map(gradients, [next(batches) for _ in range(threads)]))
+            for parameter, *each in zip(parameters, *(one for _, one in found), strict=True):
+                parameter.grad = torch.stack(each).mean(0) if threads > 1 else each[0]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimiser.step()
+            # a long average of the first steps would only remember the random start
+            average.update_parameters(model) if step > 200 else average.module.load_state_dict(model.state_dict())
+            step += 1
+            recent.append(float(sum(value for value, _ in found)) / threads)
+            if step % report_every == 0:
+                line = {"step": step, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - started}
+                with (folder / "log.jsonl").open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+                log.info("step %d of %d, loss %.4f", step, schedule.steps, line["loss"])
+                recent = []
+            if time.monotonic() - saved > 300.0:
+                save()
+                saved = time.monotonic()
     save()
     model.load_state_dict(average.module.state_dict())
     model.eval()
