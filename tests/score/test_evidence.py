@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cryogauge.score.evidence import evidence, mean_evidence, reference, with_reference
 from cryogauge.score.grey import STEPS
-from cryogauge.score.network import CHANNELS, LAGS, OCTAVES, TILE_PX
+from cryogauge.score.network import CHANNELS, LAGS, OCTAVES, REFERENCES, TILE_PX
 
 
 def _noise(shape, seed=0):
@@ -60,14 +60,15 @@ def test_the_power_of_all_octaves_is_the_mean_square():
     np.testing.assert_allclose(own, tiles, rtol=1e-4)
 
 
-def test_the_reference_is_of_the_emptiest_slices():
-    """Noise of twice the amplitude in the middle half; the reference is that of the quiet ends."""
+def test_the_reference_is_of_the_emptiest_slices_and_the_fullest():
+    """Noise of twice the amplitude in the middle half; the quiet ends come first."""
     quiet = np.clip(_noise((64, 64, 64), 4), -3, 3)
     quiet[16:48] *= 2
     steps = (quiet * STEPS / 2).astype(np.int8)
-    found = reference(lambda z: steps[z], len(steps)).reshape(1 + len(LAGS), OCTAVES)
-    assert found[0].sum() == pytest.approx(0.25, rel=0.1)
-    assert np.abs(found[2:]).max() < 0.01, "the mirrored ends have slices in common and are left out"
+    emptiest, fullest = reference(lambda z: steps[z], len(steps)).reshape(REFERENCES, 1 + len(LAGS), OCTAVES)
+    assert emptiest[0].sum() == pytest.approx(0.25, rel=0.1)
+    assert fullest[0].sum() == pytest.approx(1.0, rel=0.1)
+    assert np.abs(emptiest[2:]).max() < 0.01, "the mirrored ends have slices in common and are left out"
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 20])
@@ -77,8 +78,8 @@ def test_a_volume_of_any_depth_has_a_reference(count):
 
 
 def test_the_reference_is_the_same_for_every_tile():
-    stack, other = _noise((5, 32, 48)), np.arange(CHANNELS, dtype=np.float32)
+    stack, other = _noise((5, 32, 48)), np.arange(REFERENCES * CHANNELS, dtype=np.float32)
     both = with_reference(evidence(stack), other)
-    assert both.shape == (2 * CHANNELS, 2, 3)
+    assert both.shape == ((1 + REFERENCES) * CHANNELS, 2, 3)
     np.testing.assert_array_equal(both[:CHANNELS].mean(axis=(1, 2)), mean_evidence(stack))
     assert (both[CHANNELS:] == other[:, None, None]).all()

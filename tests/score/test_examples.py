@@ -33,7 +33,7 @@ def test_batches_have_the_networks_shapes():
     for batch in islice(batches([_example()], 6, seed=0), 3):
         assert batch["input"].shape == (6, len(CONTEXT), 64, 64)
         assert batch["quality"].shape == batch["structure"].shape == (6, 4, 4)
-        assert all(array.dtype == np.float32 for array in batch.values())
+        assert all(batch[name].dtype == np.float32 for name in ("input", "evidence", "quality", "structure"))
         assert np.abs(batch["input"]).max() <= LIMIT
         assert batch["quality"].min() >= 0
         assert batch["quality"].max() <= 1
@@ -141,3 +141,44 @@ def test_an_example_is_made_written_and_read(small_recipe, tmp_path):
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(BadInput, match="no training examples"):
         read_examples(tmp_path)
+
+
+def test_copies_come_last_with_the_labels_of_their_originals():
+    changes = []
+    for batch in islice(batches([_example()], 8, seed=6), 10):
+        first = 8 - len(batch["copied"])
+        for copy, (original, change) in enumerate(zip(batch["copied"], batch["change"], strict=True), start=first):
+            assert original < first
+            assert np.array_equal(batch["input"][copy, 0], batch["input"][copy, -1]), "a copy is a picture"
+            assert not batch["evidence"][copy].any()
+            for labels in ("quality", "structure"):
+                np.testing.assert_array_equal(batch[labels][copy], batch[labels][original])
+            if change == examples.WORSE:
+                assert not np.array_equal(batch["input"][copy], batch["input"][original])
+            changes.append(int(change))
+    assert set(changes) == {examples.ALIKE, examples.WORSE}
+    assert len(changes) > 12
+
+
+def test_a_worse_copy_has_less_in_common_with_a_smooth_picture():
+    rng = np.random.default_rng(7)
+    picture = examples.ranked(examples.blur(rng.standard_normal((96, 96)).astype(np.float32), 1.0))
+    one = examples._Input(np.repeat(picture[None], 5, axis=0), None, np.ones((6, 6)), np.ones((6, 6)))
+    for change, least, most in ((examples.ALIKE, 0.85, 1.01), (examples.WORSE, 0.1, 0.93)):
+        for _ in range(10):
+            copy = examples._copy(one, change, rng).image[0]
+            assert least < np.corrcoef(copy.ravel(), picture.ravel())[0, 1] < most
+
+
+def test_beside_empty_slices_there_is_only_texture_that_differs_from_slice_to_slice():
+    rng = np.random.default_rng(8)
+    image = np.repeat(examples.blur(rng.standard_normal((64, 64)).astype(np.float32), 1.0)[None], 5, axis=0)
+    image = image + 0.01 * rng.standard_normal(image.shape).astype(np.float32)
+    known = np.ones(examples.REFERENCES * 25, dtype=np.float32)
+    apart = 0
+    for _ in range(40):
+        texture, beside = examples._texture_in_place(image, known, rng)
+        if beside is known:
+            apart += 1
+            assert np.abs(np.corrcoef(texture[2].ravel(), texture[3].ravel())[0, 1]) < 0.3
+    assert 4 < apart < 25

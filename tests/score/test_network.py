@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from cryogauge.score.network import CHANNELS, CONTEXT, SURROUNDINGS, TILE_PX, compact, folded, resnet101
+from cryogauge.score.network import CHANNELS, CONTEXT, REFERENCES, SURROUNDINGS, TILE_PX, compact, folded, resnet101
 
 
 def _evidence(count, size):
-    return torch.rand(count, 2 * CHANNELS, size[0] // TILE_PX, size[1] // TILE_PX)
+    return torch.rand(count, (1 + REFERENCES) * CHANNELS, size[0] // TILE_PX, size[1] // TILE_PX)
 
 
 @pytest.mark.parametrize(("slices", "size"), [(5, (64, 96)), (5, (16, 16)), (5, (16, 160))])

@@ -11,10 +11,17 @@ import yaml
 from cryogauge.learn.training import Schedule
 from cryogauge.learn.weights import ModelCard, read_card
 from cryogauge.records import CryogaugeError, Volume
-from cryogauge.score.examples import batches, make_example
-from cryogauge.score.network import CHANNELS, ERROR, QUALITY, STRUCTURE, compact
+from cryogauge.score.examples import ALIKE, WORSE, batches, make_example
+from cryogauge.score.network import CHANNELS, ERROR, QUALITY, REFERENCES, STRUCTURE, compact
 from cryogauge.score.quality import CompactQuality, tile_values
-from cryogauge.score.training import KEEP_OUT, evaluate, predicted, simulate_examples, tile_loss, train_compact
+from cryogauge.score.training import (
+    KEEP_OUT,
+    evaluate,
+    predicted,
+    simulate_examples,
+    tile_loss,
+    train_compact,
+)
 from cryogauge.simulate.recipe import recipe_from
 
 
@@ -43,8 +50,14 @@ def _batch(seed: int = 0) -> dict[str, np.ndarray]:
     quality = (rng.uniform(0.3, 0.9, structure.shape) * structure).astype(np.float32)
     structure[3], quality[3] = 0, 0
     blank = np.zeros((4, 5, 96, 96), dtype=np.float32)
-    evidence = np.zeros((4, 2 * CHANNELS, 6, 6), dtype=np.float32)
-    return {"input": blank, "evidence": evidence, "quality": quality, "structure": structure}
+    return {
+        "input": blank,
+        "evidence": np.zeros((4, (1 + REFERENCES) * CHANNELS, 6, 6), dtype=np.float32),
+        "quality": quality,
+        "structure": structure,
+        "copied": np.zeros(0, dtype=np.int64),
+        "change": np.zeros(0, dtype=np.int64),
+    }
 
 
 def test_the_truth_has_the_least_loss():
@@ -63,6 +76,37 @@ def test_one_bright_tile_in_an_empty_slice_costs():
     wrong[3, 2, 2] = 0.9
     honest, false_alarm = (_Fixed(q, batch["structure"], -3.0) for q in (batch["quality"], wrong))
     assert float(tile_loss(false_alarm, batch)) > float(tile_loss(honest, batch)) + 0.01
+
+
+def _with_copy(change: int) -> dict[str, np.ndarray]:
+    """The batch with a copy of its first slice at the end."""
+    batch = _batch()
+    repeated = {
+        name: np.concatenate([batch[name], batch[name][:1]]) for name in ("input", "evidence", "quality", "structure")
+    }
+    return batch | repeated | {"copied": np.array([0]), "change": np.array([change])}
+
+
+def test_a_copy_that_is_worse_must_score_less():
+    """What is said of such a copy counts against its original's quality alone, and being far below costs nothing."""
+    batch = _with_copy(WORSE)
+    losses = []
+    for part in (1.2, 1.0, 0.8, 0.4):
+        said = batch["quality"].copy()
+        said[-1] = np.clip(said[-1] * part, 0, 1)
+        losses.append(float(tile_loss(_Fixed(said, batch["structure"], -5.0), batch)))
+    assert losses[0] > losses[1] > losses[2]
+    assert losses[2] == pytest.approx(losses[3])
+
+
+def test_a_copy_that_is_as_good_must_score_the_same():
+    batch = _with_copy(ALIKE)
+    losses = []
+    for part in (0.7, 1.0, 1.1):
+        said = batch["quality"].copy()
+        said[-1] = np.clip(said[-1] * part, 0, 1)
+        losses.append(float(tile_loss(_Fixed(said, batch["structure"], -5.0), batch)))
+    assert losses[1] < min(losses[0], losses[2])
 
 
 def test_a_network_overfits_a_few_slices(example):
@@ -90,8 +134,7 @@ def test_measuring_a_network(example):
     with torch.no_grad():
         network.head[-1].weight.zero_()
         network.head[-1].bias.copy_(torch.tensor([-9.0, -9.0, 0.0]))
-    with np.errstate(invalid="ignore"):
-        figures = evaluate(predicted(network, [example]), [example], ModelCard("none", {}, "", "", 0, ""))
+    figures = evaluate(predicted(network, [example]), [example], ModelCard("none", {}, "", "", 0, ""))
     assert figures["abs_error_mean"] == pytest.approx(float(example.score.mean()), abs=1e-3)
     assert figures["empty_below_0p1"] == 1.0
 
@@ -101,9 +144,9 @@ def test_tile_values_are_probabilities():
     out[0, QUALITY, 0] = (-20, 20)
     out[0, STRUCTURE, 0] = (-1, 1)
     out[0, ERROR, 0] = (-100, 100)
-    quality, structure, error = tile_values(out)
+    quality, presence, error = tile_values(out)
     np.testing.assert_allclose(quality[0, 0], (0, 1), atol=1e-6)
-    assert structure[0, 0].tolist() == [False, True]
+    np.testing.assert_allclose(presence[0, 0], 1 / (1 + np.exp((1, -1))), rtol=1e-5)
     assert 0 < error[0, 0, 0] < error[0, 0, 1] < np.inf
 
 

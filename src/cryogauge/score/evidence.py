@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from cryogauge.score.grey import EMPTIEST, STEPS, reflected
-from cryogauge.score.network import CHANNELS, CONTEXT, LAGS, OCTAVES, TILE_PX
+from cryogauge.score.network import CHANNELS, CONTEXT, LAGS, OCTAVES, REFERENCES, TILE_PX
 
 #: Slices that the emptiest are chosen from.
 _LOOKED_AT = 24
@@ -38,7 +38,10 @@ def evidence(stack: np.ndarray) -> np.ndarray:
 
 
 def reference(grey: Callable[[int], np.ndarray], count: int) -> np.ndarray:
-    """Evidence of a volume's emptiest slices: what a slice of it looks like that shows nothing.
+    """Evidence of a volume's emptiest slices, and of its fullest.
+
+    The first is what a slice of it looks like that shows nothing, the second tells whether there are such slices at
+    all: a volume that the specimen fills has emptiest slices that are no emptier than the rest.
 
     Parameters
     ----------
@@ -50,7 +53,8 @@ def reference(grey: Callable[[int], np.ndarray], count: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float32 ``(CHANNELS,)``: mean over the tiles of the emptiest of some slices spread over the volume.
+        float32 ``(REFERENCES * CHANNELS,)``: mean over the tiles of the emptiest, then of the fullest, of some slices
+        spread over the volume.
     """
     reach = max(CONTEXT)
     # a stack that is mirrored at an end has slices in common with itself
@@ -58,8 +62,8 @@ def reference(grey: Callable[[int], np.ndarray], count: int) -> np.ndarray:
     places = np.unique(np.linspace(first, last, _LOOKED_AT).round().astype(int))
     found = np.array([mean_evidence(_stack(grey, int(z), count)) for z in places])
     detail = found.reshape(len(found), 1 + len(LAGS), OCTAVES)[:, 1, :-1].sum(axis=1)
-    emptiest = np.argsort(detail, kind="stable")[: max(1, round(EMPTIEST * len(found)))]
-    return found[emptiest].mean(axis=0)
+    order, few = np.argsort(detail, kind="stable"), max(1, round(EMPTIEST * len(found)))
+    return np.concatenate([found[order[:few]].mean(axis=0), found[order[-few:]].mean(axis=0)])
 
 
 def mean_evidence(stack: np.ndarray) -> np.ndarray:
@@ -69,13 +73,15 @@ def mean_evidence(stack: np.ndarray) -> np.ndarray:
 
 def with_reference(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """What the network is given: the evidence of each tile, and below it the reference's, the same everywhere."""
-    everywhere = np.broadcast_to(reference[:, None, None], (CHANNELS, *found.shape[1:]))
+    everywhere = np.broadcast_to(reference[:, None, None], (len(reference), *found.shape[1:]))
     return np.concatenate([found, everywhere], dtype=np.float32)
 
 
 def no_evidence(stack: np.ndarray) -> np.ndarray:
     """What the network is given with a single picture, which has neither neighbours nor a reference: zeros."""
-    return np.zeros((2 * CHANNELS, stack.shape[1] // TILE_PX, stack.shape[2] // TILE_PX), dtype=np.float32)
+    return np.zeros(
+        ((1 + REFERENCES) * CHANNELS, stack.shape[1] // TILE_PX, stack.shape[2] // TILE_PX), dtype=np.float32
+    )
 
 
 def _stack(grey: Callable[[int], np.ndarray], z: int, count: int) -> np.ndarray:

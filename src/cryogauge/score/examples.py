@@ -8,21 +8,25 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter1d
 
-from cryogauge.imaging.degrade import randomise_phases
+from cryogauge.imaging.degrade import blur, randomise_phases
 from cryogauge.imaging.threads import thread_count
 from cryogauge.imaging.transforms import frequency_radius, irfft2, rfft2
 from cryogauge.records import BadInput
 from cryogauge.score.evidence import evidence, mean_evidence, no_evidence, reference, with_reference
 from cryogauge.score.grey import LIMIT, STEPS, fit_slice, fit_volume, reflected, sample_pixels
-from cryogauge.score.network import CONTEXT
+from cryogauge.score.network import CONTEXT, REFERENCES
 from cryogauge.simulate import oracle
 from cryogauge.simulate.fields import smooth_field
 from cryogauge.simulate.looks import shrunk
 from cryogauge.simulate.recipe import Recipe, draw
 from cryogauge.simulate.tomogram import make_tomogram
 
-#: Part of the inputs that are textures without structure.
-TEXTURES = 0.25
+#: Part of the pictures and of the stacks that are textures without structure.
+PICTURE_TEXTURES, STACK_TEXTURES = 0.25, 0.15
+#: Inputs of a batch that are copies of pictures in it, changed so that the score must stay, or must fall.
+COPIES = 2
+#: What a copy is to the picture it was made of.
+ALIKE, WORSE = 1, 2
 #: A slice belongs to the specimen when more than this part of it holds structure; fewer such slices than this are no
 #: volume by themselves.
 FILLED, LEAST_SLICES = 0.05, 8
@@ -90,18 +94,23 @@ def read_examples(folder: Path) -> list[Example]:
 def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
     """Endless batches with every score category alike, turned, flipped and inverted, some without structure.
 
+    The last are copies of pictures in the batch, :data:`COPIES` of them where it has as many. How good a picture is
+    that noise was added to, nobody has to say in order to teach that it is worse than before.
+
     Parameters
     ----------
     examples
         The training set.
     size
-        Slices in a batch.
+        Inputs in a batch.
 
     Yields
     ------
     dict
-        ``input`` float32 ``(size, slices, y, x)``, its ``evidence`` and the reference's, float32
-        ``(size, 50, y', x')``, ``quality`` and ``structure`` float32 ``(size, y', x')``.
+        ``input`` float32 ``(size, slices, y, x)``, its ``evidence`` and the references', float32
+        ``(size, 75, y', x')``, ``quality`` and ``structure`` float32 ``(size, y', x')``; of the copies, ``copied``
+        int64 ``(copies,)``, which input each was made of, and ``change``, :data:`ALIKE` or :data:`WORSE`. The labels
+        of a copy are those of what it was made of.
     """
     rng = np.random.default_rng(seed)
     place = np.array([(i, z) for i, e in enumerate(examples) for z in range(len(e.score))])
@@ -116,37 +125,95 @@ def batches(examples: list[Example], size: int, seed: int) -> Iterator[dict[str,
     with ThreadPoolExecutor(thread_count()) as pool:
         known = list(pool.map(_references, examples))
     while True:
-        inputs, evidences, quality, structure = [], [], [], []
-        for _ in range(size):
+        drawn: list[_Input] = []
+        copied: list[int] = []
+        while len(drawn) + len(copied) < size:
             i, z = place[rng.choice(groups[rng.integers(len(groups))])]
-            image, emptiest, labels, mask = _pick(examples[i], known[i], int(z), rng)
-            if rng.random() < TEXTURES:
-                image, labels, mask = _without_structure(image, rng), np.zeros_like(labels), np.zeros_like(mask)
-                if emptiest is not None and rng.random() < 0.5:
-                    emptiest = mean_evidence(image)  # the texture fills its volume
-            turn, flip = int(rng.integers(4)), bool(rng.integers(2))
-            image, labels, mask = (_turned(a, turn, flip) for a in (image, labels, mask))
-            if rng.random() < 0.5:
-                image = -image
-            if rng.random() < 0.5:
-                image = image[::-1]
-            if rng.random() < 0.35:
-                image = _spotted(image, rng)
-            image = np.ascontiguousarray(image, dtype=np.float32)
-            inputs.append(image)
-            evidences.append(no_evidence(image) if emptiest is None else with_reference(evidence(image), emptiest))
-            quality.append(labels)
-            structure.append(mask)
+            drawn.append(_augmented(_pick(examples[i], known[i], int(z), rng), rng))
+            if drawn[-1].known is None and len(copied) < min(COPIES, size - len(drawn)):
+                copied.append(len(drawn) - 1)
+        changes = [ALIKE if rng.random() < 0.4 else WORSE for _ in copied]
+        drawn += [_copy(drawn[k], change, rng) for k, change in zip(copied, changes, strict=True)]
         yield {
-            "input": np.stack(inputs),
-            "evidence": np.stack(evidences),
-            "quality": np.stack(quality).astype(np.float32),
-            "structure": np.stack(structure).astype(np.float32),
+            "input": np.stack([one.image for one in drawn]),
+            "evidence": np.stack([_evidence(one) for one in drawn]),
+            "quality": np.stack([one.quality for one in drawn]),
+            "structure": np.stack([one.structure for one in drawn]),
+            "copied": np.array(copied, dtype=np.int64),
+            "change": np.array(changes, dtype=np.int64),
         }
 
 
+@dataclass(frozen=True)
+class _Input:
+    """An input of the network and its labels; ``known`` is None for a single picture."""
+
+    image: np.ndarray
+    known: np.ndarray | None
+    quality: np.ndarray
+    structure: np.ndarray
+
+
+def _evidence(one: _Input) -> np.ndarray:
+    return no_evidence(one.image) if one.known is None else with_reference(evidence(one.image), one.known)
+
+
+def _augmented(one: _Input, rng: np.random.Generator) -> _Input:
+    """The input turned, flipped, inverted, with spots, or with a texture in its place."""
+    image, known, quality, structure = one.image, one.known, one.quality, one.structure
+    if rng.random() < (PICTURE_TEXTURES if known is None else STACK_TEXTURES):
+        image, known = _texture_in_place(image, known, rng)
+        quality, structure = np.zeros_like(quality), np.zeros_like(structure)
+    turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+    image, quality, structure = (_turned(a, turn, flip) for a in (image, quality, structure))
+    if rng.random() < 0.5:
+        image = -image
+    if rng.random() < 0.5:
+        image = image[::-1]
+    if rng.random() < 0.35:
+        image = _spotted(image, rng)
+    image = np.ascontiguousarray(image, dtype=np.float32)
+    return _Input(image, known, quality.astype(np.float32), structure.astype(np.float32))
+
+
+def _texture_in_place(
+    image: np.ndarray, known: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A texture instead of what is there, and what the emptiest and the fullest slices are then like.
+
+    A texture that is alike from slice to slice fills its volume. Beside empty slices there is only what differs from
+    slice to slice: a volume that shows something in some slices and nothing in others has a specimen.
+    """
+    if known is not None and rng.random() < 0.3:
+        seed = int(rng.integers(2**31))
+        return np.stack([randomise_phases(s, seed + k) for k, s in enumerate(image)]).astype(np.float32), known
+    texture = _without_structure(image, rng)
+    return texture, None if known is None else np.tile(mean_evidence(texture), REFERENCES)
+
+
+def _copy(one: _Input, change: int, rng: np.random.Generator) -> _Input:
+    """A picture clipped or with spots, which is as good as before, or blurred or with noise, which is worse."""
+    picture = one.image[0]
+    if change == WORSE:
+        if rng.random() < 0.3:
+            picture = blur(picture, float(rng.uniform(1.0, 4.0)))
+        else:
+            noise = rng.standard_normal(picture.shape, dtype=np.float32)
+            if rng.random() < 0.4:
+                noise = blur(noise, float(rng.uniform(0.4, 1.5)))
+            level = float(np.exp(rng.uniform(np.log(0.5), np.log(4.0))))
+            picture = picture + level * picture.std() / noise.std() * noise
+        picture = ranked(picture)
+    elif rng.random() < 0.6:
+        picture = ranked(np.clip(picture, -rng.uniform(1.2, 3.0), rng.uniform(1.2, 3.0)))
+    else:
+        picture = _spotted(one.image, rng)[0]
+    image = np.repeat(picture[None], len(one.image), axis=0).astype(np.float32)
+    return _Input(image, None, one.quality, one.structure)
+
+
 def _references(example: Example) -> tuple[np.ndarray, np.ndarray]:
-    """Evidence of the emptiest slices of the volume, and of those of the specimen alone."""
+    """Evidence of the emptiest and the fullest slices of the volume, and of those of the specimen alone."""
     inside = np.flatnonzero(example.structure.mean(axis=(1, 2)) > FILLED)
     whole = reference(lambda z: example.grey[z], len(example.grey))
     if len(inside) < LEAST_SLICES:
@@ -158,13 +225,11 @@ def _references(example: Example) -> tuple[np.ndarray, np.ndarray]:
     return whole, within
 
 
-def _pick(
-    example: Example, known: tuple[np.ndarray, np.ndarray], z: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray]:
-    """Input, evidence of the emptiest slices and labels of one slice, with one of the three references.
+def _pick(example: Example, known: tuple[np.ndarray, np.ndarray], z: int, rng: np.random.Generator) -> _Input:
+    """Input and labels of one slice, with one of the three references.
 
-    A third of the slices are referred to the volume's empty slices, a sixth to the specimen alone (a volume without
-    empty slices), and half stand for a single picture: the same slice throughout, ranked within itself, and no
+    Three in eight slices are referred to the volume's empty slices, one in eight to the specimen alone (a volume
+    without empty slices), and half stand for a single picture: the same slice throughout, ranked within itself, and no
     evidence. What its spectrum looks like must not matter, or pictures of programs never simulated are misjudged.
     """
     labels, mask = example.quality[z].astype(np.float32), example.structure[z]
@@ -183,19 +248,19 @@ def _pick(
         if rng.random() < 0.3:
             # clipped for display; the ranks of what is left share the ends
             picture = ranked(np.clip(picture, -rng.uniform(1.2, 3.0), rng.uniform(1.2, 3.0)))
-        return np.repeat(picture[None], len(CONTEXT), axis=0), None, labels, mask
+        return _Input(np.repeat(picture[None], len(CONTEXT), axis=0), None, labels, mask)
     grey = example.grey[reflected(z + np.array(CONTEXT), len(example.grey))]
-    emptiest = known[0]
-    if referred < 2 / 3:
+    beside = known[0]
+    if referred < 5 / 8:
         grey = example.interior[grey.astype(np.int16) + 128]
-        emptiest = known[1]
+        beside = known[1]
     image = grey.astype(np.float32) / STEPS
     if rng.random() < 0.5:
         # the reference is a sample of a few slices: let its scale be uncertain
         scale = float(rng.uniform(0.75, 1.3))
         image = np.clip(image * scale + rng.normal(0, 0.1), -LIMIT, LIMIT)
-        emptiest = emptiest * scale**2
-    return image, emptiest, labels, mask
+        beside = beside * scale**2
+    return _Input(image, beside, labels, mask)
 
 
 def _recoloured(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -19,6 +19,8 @@ OCTAVES = 5
 LAGS = (0, 1, 2, 4)
 #: Numbers of evidence a tile: the power of the middle slice and the mean product at each distance, of every octave.
 CHANNELS = OCTAVES * (1 + len(LAGS))
+#: Evidence of the volume's emptiest slices and of its fullest stands beside that of each tile.
+REFERENCES = 2
 #: Edges in tiles of the neighbourhoods that the evidence is averaged over; the largest is the surroundings of all.
 SURROUNDINGS = (5, 13)
 #: Channels of the network's output: logit of the local quality, logit of there being structure, log of the error.
@@ -42,7 +44,7 @@ def compact(slices: int = len(CONTEXT), width: int = 16) -> "nn.Module":
     -------
     torch.nn.Module
         Maps ``(batch, slices, y, x)`` normal scores and their :func:`cryogauge.score.evidence.evidence` followed by
-        the reference's, float32 ``(batch, 50, y / 16, x / 16)``, to ``(batch, 3, y / 16, x / 16)``; y and x are
+        the references', float32 ``(batch, 75, y / 16, x / 16)``, to ``(batch, 3, y / 16, x / 16)``; y and x are
         multiples of 16.
     """
     import torch
@@ -73,10 +75,10 @@ def compact(slices: int = len(CONTEXT), width: int = 16) -> "nn.Module":
         return F.avg_pool2d(rows, (1, tiles), 1, (0, tiles // 2), count_include_pad=False)
 
     def signs(evidence: "Tensor") -> "Tensor":
-        """Logarithms of powers and ratios of products, of each tile, of two neighbourhoods and of the reference."""
-        here, reference = evidence.split(CHANNELS, 1)
+        """Logarithms of powers and ratios of products, of each tile, of two neighbourhoods and of the references."""
+        here, *references = evidence.split(CHANNELS, 1)
         found = []
-        for mean in (here, *(around(here, tiles) for tiles in SURROUNDINGS), reference):
+        for mean in (here, *(around(here, tiles) for tiles in SURROUNDINGS), *references):
             own, alike, *products = mean.unflatten(1, (-1, OCTAVES)).unbind(1)
             floor = alike.clamp_min(1e-4)
             found += [own.clamp_min(1e-4).log() / 3, floor.log() / 3, *((p / floor).clamp(-1.5, 1.5) for p in products)]
@@ -96,7 +98,9 @@ def compact(slices: int = len(CONTEXT), width: int = 16) -> "nn.Module":
                 _convolution(c, d, 3, 2), nn.ReLU(inplace=True),
             )  # fmt: skip
             self.evidence = nn.Sequential(
-                _convolution(CHANNELS * (2 + len(SURROUNDINGS)), d, 1), nn.ReLU(inplace=True), nn.Conv2d(d, d, 1)
+                _convolution(CHANNELS * (1 + len(SURROUNDINGS) + REFERENCES), d, 1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(d, d, 1),
             )
             self.both = nn.Sequential(Residual(d), Residual(d))
             self.surroundings = nn.Sequential(_convolution(2 * d, d, 1), nn.ReLU(inplace=True), Residual(d))

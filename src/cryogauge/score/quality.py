@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
+from scipy.special import expit
 
 from cryogauge.imaging.degrade import randomise_phases
 from cryogauge.imaging.wedge import measure_half_range_deg, with_wedge
@@ -46,8 +47,8 @@ class SliceJudgement:
         float32 ``(z,)``: quality 0–1, and the half width of its 90 % interval (NaN where the network has none).
     local_map
         float32 ``(z, y', x')`` quality of each tile.
-    structure
-        bool of the same shape: whether a tile holds biological structure.
+    presence
+        float32 of the same shape: the probability that a tile holds biological structure.
     tile_px
         Edge of a tile.
     """
@@ -55,7 +56,7 @@ class SliceJudgement:
     score: np.ndarray
     uncertainty: np.ndarray
     local_map: np.ndarray
-    structure: np.ndarray
+    presence: np.ndarray
     tile_px: int
 
 
@@ -156,46 +157,42 @@ class CompactQuality:
         return self._finish(out, control, measure_half_range_deg(volume.data, to_grey))
 
     def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
-        """Score one picture ``(y, x)``: the same slice in every place, ranked within itself."""
-        image = grey.fit_slice(picture)(picture)
-        tiles, control = self._one(0, np.repeat(image[None], len(CONTEXT), axis=0), None)
-        return self._finish(tiles[None], np.array([control or 0.0]), float("nan"), single=True)
+        """Score one picture ``(y, x)``, ranked within itself, beside the best of several controls."""
+        image = grey.fit_slice(picture)(picture).astype(np.float32) / grey.STEPS
+        tiles = run_on_picture(self.network, image)
+        textures = (_texture(_centre(image), seed) for seed in range(PICTURE_CONTROLS))
+        controls = np.stack([run_on_picture(self.network, texture) for texture in textures])
+        floor = self._control_score(controls, single=True)
+        return self._finish(tiles[None], np.array([floor]), float("nan"), single=True)
 
-    def _one(self, z: int, stack: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, float | None]:
+    def _one(self, z: int, stack: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float | None]:
         """The network's tiles for one slice, and for some slices the score of its control."""
         image = stack.astype(np.float32) / grey.STEPS
         tiles = run_network(self.network, image, known)
-        return tiles, self._control(image, known) if z % CONTROL_EVERY == 0 else None
+        if z % CONTROL_EVERY:
+            return tiles, None
+        # likeness along z is a sign of structure and must not be taken off it: each slice gets phases of its own
+        texture = np.stack([_texture(part, seed) for seed, part in enumerate(_centre(image))])
+        return tiles, self._control_score(run_network(self.network, texture, known)[None])
 
-    def _control(self, stack: np.ndarray, known: np.ndarray | None) -> float:
-        """What the network gives a texture of the same spectrum that shows nothing: the slice, its phases random.
-
-        Each slice of a tomogram gets phases of its own: likeness along z is a sign of structure, and must not be taken
-        off it. A picture has to beat the best of several such copies of itself.
-        """
-        y, x = (max(0, (n - CONTROL_PX) // 2) for n in stack.shape[1:])
-        part = stack[:, y : y + CONTROL_PX, x : x + CONTROL_PX]
-        if known is None:
-            textures = [np.repeat(_texture(part[0], seed)[None], len(part), axis=0) for seed in range(PICTURE_CONTROLS)]
-        else:
-            textures = [np.stack([_texture(image, seed) for seed, image in enumerate(part)])]
-        out = np.stack([run_network(self.network, texture, known) for texture in textures])
-        quality, structure, _ = tile_values(out)
-        found = slice_scores(calibrated(quality, self.card, single=known is None), structure, z_sigma=0.0)
+    def _control_score(self, out: np.ndarray, *, single: bool = False) -> float:
+        """The best score the network gives to controls: textures of the same spectrum that show nothing."""
+        quality, presence, _ = tile_values(out)
+        found = slice_scores(calibrated(quality, self.card, single=single), presence > 0.5, z_sigma=0.0)
         return float(found.max())
 
     def _finish(
         self, out: np.ndarray, control: np.ndarray, half_range_deg: float, *, single: bool = False
     ) -> SliceJudgement:
-        quality, structure, error = tile_values(out)
+        quality, presence, error = tile_values(out)
         # what a meaningless texture would get is no merit: only the part of the scale above it counts
         floor = np.minimum(control, 0.9).astype(np.float32)[:, None, None]
         local = np.maximum(calibrated(quality, self.card, single=single) - floor, 0.0) / (1.0 - floor)
         local = with_wedge(local, half_range_deg)
-        score = scores_of_tiles(local, structure)
+        score = scores_of_tiles(local, presence)
         scale = self.card.settings.get("uncertainty_scale", 1.0)
         least = self.card.settings.get("uncertainty_floor", 0.0)
-        return SliceJudgement(score, least + scale * slice_errors(error, structure), local, structure, TILE_PX)
+        return SliceJudgement(score, least + scale * slice_errors(error, presence), local, presence, TILE_PX)
 
 
 class Resnet101Quality:
@@ -225,7 +222,7 @@ class Resnet101Quality:
                 progress(z + 1)
         nan = np.full_like(score, np.nan)
         whole = score[:, None, None]
-        return SliceJudgement(score, nan, whole, whole > 0.2, RESNET_CROP_PX)
+        return SliceJudgement(score, nan, whole, (whole > 0.2).astype(np.float32), RESNET_CROP_PX)
 
 
 def cropped(image: np.ndarray) -> np.ndarray:
@@ -249,20 +246,36 @@ def ready(card: ModelCard, path: Path) -> "nn.Module":
     return folded(network).to(torch.bfloat16)
 
 
-def run_network(network: "nn.Module", stack: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
-    """One forward pass: float32 ``(slices, y, x)`` to ``(3, ⌈y/16⌉, ⌈x/16⌉)``; edges are mirrored to whole tiles.
+def run_network(network: "nn.Module", stack: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The network on a slice and its neighbours: float32 ``(slices, y, x)`` to ``(3, ⌈y/16⌉, ⌈x/16⌉)``.
 
-    Without a volume's :func:`cryogauge.score.evidence.reference` the stack is a single picture.
+    Edges are mirrored to whole tiles; ``reference`` is the volume's :func:`cryogauge.score.evidence.reference`.
     """
+    stack = _whole_tiles(stack)
+    return _forward(network, stack, with_reference(evidence(stack), reference))
+
+
+def run_on_picture(network: "nn.Module", picture: np.ndarray) -> np.ndarray:
+    """The network on a single picture, float32 ``(y, x)`` to ``(3, ⌈y/16⌉, ⌈x/16⌉)``."""
+    stack = np.repeat(_whole_tiles(picture)[None], len(CONTEXT), axis=0)
+    return _forward(network, stack, no_evidence(stack))
+
+
+def _forward(network: "nn.Module", stack: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """One forward pass of an input of whole tiles and its evidence."""
     import torch
 
-    stack = np.ascontiguousarray(_whole_tiles(stack))
     first = next(network.parameters())
-    image = torch.from_numpy(stack)[None].to(first.device, first.dtype)
-    known = no_evidence(stack) if reference is None else with_reference(evidence(stack), reference)
+    image = torch.from_numpy(np.ascontiguousarray(stack, dtype=np.float32))[None].to(first.device, first.dtype)
     with torch.inference_mode():
         out = network(image.to(memory_format=torch.channels_last), torch.from_numpy(known)[None].to(first.device))
     return out[0].float().cpu().numpy()
+
+
+def _centre(image: np.ndarray) -> np.ndarray:
+    """The middle of an image or of a stack of them, as large as a control is."""
+    y, x = (max(0, (n - CONTROL_PX) // 2) for n in image.shape[-2:])
+    return image[..., y : y + CONTROL_PX, x : x + CONTROL_PX]
 
 
 def _texture(image: np.ndarray, seed: int) -> np.ndarray:
@@ -282,16 +295,14 @@ def _whole_tiles(image: np.ndarray) -> np.ndarray:
 
 def _middle(to_grey: grey.GreyMap, image: np.ndarray) -> np.ndarray:
     """The middle of a slice in steps of normal score."""
-    y, x = (max(0, (n - CONTROL_PX) // 2) for n in image.shape)
-    return _whole_tiles(to_grey(np.asarray(image[y : y + CONTROL_PX, x : x + CONTROL_PX], dtype=np.float32)))
+    return _whole_tiles(to_grey(np.asarray(_centre(image), dtype=np.float32)))
 
 
 def tile_values(out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Quality, presence of structure (bool) and expected error of each tile from the network's ``(z, 3, y', x')``."""
-    quality = 1.0 / (1.0 + np.exp(-out[:, QUALITY]))
-    structure = out[:, STRUCTURE] > 0.0
+    """Quality, probability of structure and expected error of each tile from the network's ``(z, 3, y', x')``."""
+    quality, presence = expit(out[:, QUALITY]), expit(out[:, STRUCTURE])
     error = np.exp(np.clip(out[:, ERROR], -6, 1))
-    return quality.astype(np.float32), structure, error.astype(np.float32)
+    return quality.astype(np.float32), presence.astype(np.float32), error.astype(np.float32)
 
 
 def calibrated(quality: np.ndarray, card: ModelCard, *, single: bool = False) -> np.ndarray:
@@ -305,8 +316,9 @@ def calibrated(quality: np.ndarray, card: ModelCard, *, single: bool = False) ->
     return quality if table is None else np.interp(quality, table["network"], table["oracle"]).astype(np.float32)
 
 
-def slice_errors(error: np.ndarray, structure: np.ndarray) -> np.ndarray:
+def slice_errors(error: np.ndarray, presence: np.ndarray) -> np.ndarray:
     """Expected error of each slice's score: the mean over the tiles that decide it."""
+    structure = presence > 0.5
     count = structure.sum(axis=(1, 2))
     within = (error * structure).sum(axis=(1, 2)) / np.maximum(count, 1)
     return np.where(count > 0, within, error.mean(axis=(1, 2))).astype(np.float32)
@@ -354,18 +366,15 @@ def tile_predictions(
     network: "nn.Module", example: "Example", *, single: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What :func:`tile_values` returns, of every slice of a training example; ``single`` takes each as a picture."""
-    out = []
-    known = None if single else reference(lambda z: example.grey[z], len(example.grey))
-    for z in range(len(example.grey)):
-        if single:
-            image = grey.fit_slice(example.grey[z])(example.grey[z])
-            stack = np.repeat(image[None], len(CONTEXT), axis=0)
-        else:
-            stack = example.grey[grey.reflected(z + np.array(CONTEXT), len(example.grey))]
-        out.append(run_network(network, stack.astype(np.float32) / grey.STEPS, known))
-    return tile_values(np.stack(out))
+    data, count = example.grey, len(example.grey)
+    if single:
+        pictures = (grey.fit_slice(image)(image).astype(np.float32) / grey.STEPS for image in data)
+        return tile_values(np.stack([run_on_picture(network, picture) for picture in pictures]))
+    known = reference(lambda z: data[z], count)
+    stacks = (data[grey.reflected(z + np.array(CONTEXT), count)].astype(np.float32) / grey.STEPS for z in range(count))
+    return tile_values(np.stack([run_network(network, stack, known) for stack in stacks]))
 
 
-def scores_of_tiles(quality: np.ndarray, structure: np.ndarray) -> np.ndarray:
+def scores_of_tiles(quality: np.ndarray, presence: np.ndarray) -> np.ndarray:
     """Scores of every slice of a volume from its tiles, with the smoothing along z that is left to do."""
-    return slice_scores(quality, structure, z_sigma=REMAINING_Z_SIGMA)
+    return slice_scores(quality, presence > 0.5, z_sigma=REMAINING_Z_SIGMA)

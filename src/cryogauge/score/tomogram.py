@@ -148,9 +148,7 @@ def judge_volume(
     findings = domain.inspect(volume, name)
     judged = quality.judge(volume, progress)
     surfaces = (
-        fit_surfaces(judged.structure.astype(np.float32), judged.tile_px)
-        if judged.local_map.shape[1:] != (1, 1)
-        else None
+        fit_surfaces(judged.presence, judged.tile_px, threshold=0.5) if judged.local_map.shape[1:] != (1, 1) else None
     )
     opinion = spectral_second_opinion(volume)
     notes = dict(findings)

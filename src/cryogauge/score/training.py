@@ -16,7 +16,7 @@ from cryogauge.learn.training import Schedule, fit
 from cryogauge.learn.weights import ModelCard, save_weights
 from cryogauge.records import BadInput, CryogaugeError, Volume
 from cryogauge.score import domain
-from cryogauge.score.examples import Example, batches, make_example, read_examples, write_example
+from cryogauge.score.examples import ALIKE, Example, batches, make_example, read_examples, write_example
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, compact, folded
 from cryogauge.score.quality import calibrated, scores_of_tiles, slice_errors, tile_predictions
 from cryogauge.simulate.dataset import DatasetItem, item_key
@@ -31,6 +31,8 @@ KEEP_OUT = 32
 #: One training tomogram in this many tells what the training set is like.
 DOMAIN_EVERY = 10
 BATCH = 12
+#: What the copies count beside the labels, and the least part of its quality that a worse copy should lose.
+COPIES_WEIGHT, LEAST_LOSS = 0.4, 0.1
 SCHEDULE = Schedule(steps=16_000, learning_rate=2e-3)
 SEED = 1
 ARCHITECTURE = {"slices": len(CONTEXT), "width": 16}
@@ -48,16 +50,22 @@ def tile_loss(network: "nn.Module", batch: Mapping[str, np.ndarray]) -> "Tensor"
 
     The paper's mean squared error acts on the slice's score; the tiles carry the rest of the signal. The error
     channel learns the scale of a Laplace distribution of the quality's error, and does not disturb the quality.
+    Copies (:func:`cryogauge.score.examples.batches`) are held against what they were made of: those that are alike by
+    how far they differ, those that are worse by how far they come up to it.
     """
     import torch
     import torch.nn.functional as F
 
     image = torch.from_numpy(batch["input"]).to(memory_format=torch.channels_last)
-    quality = torch.from_numpy(batch["quality"])
-    structure = torch.from_numpy(batch["structure"])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = network(image, torch.from_numpy(batch["evidence"]))
     out = out.float()
+    copied, change = torch.from_numpy(batch["copied"]), torch.from_numpy(batch["change"])
+    labelled = torch.cat([torch.ones(len(out) - len(copied), dtype=torch.bool), change == ALIKE])
+    held = _copies_loss(torch.sigmoid(out[:, QUALITY]), torch.from_numpy(batch["structure"]), copied, change)
+    out, quality, structure = (
+        values[labelled] for values in (out, torch.from_numpy(batch["quality"]), torch.from_numpy(batch["structure"]))
+    )
     tiles = F.binary_cross_entropy_with_logits(out[:, QUALITY], quality)
     presence = F.binary_cross_entropy_with_logits(out[:, STRUCTURE], structure)
     guess = torch.sigmoid(out[:, QUALITY])
@@ -71,7 +79,23 @@ def tile_loss(network: "nn.Module", batch: Mapping[str, np.ndarray]) -> "Tensor"
     slices = slices / len(out)
     log_scale = out[:, ERROR].clamp(-6, 1)
     error = (guess.detach() - quality).abs() * torch.exp(-log_scale) + log_scale
-    return tiles + 0.3 * presence + 2.0 * slices + 0.05 * error.mean()
+    return tiles + 0.3 * presence + 2.0 * slices + 0.05 * error.mean() + COPIES_WEIGHT * held
+
+
+def _copies_loss(guess: "Tensor", structure: "Tensor", copied: "Tensor", change: "Tensor") -> "Tensor":
+    """Mean over the copies and over the tiles with structure of what a copy's quality is off by.
+
+    A copy that is worse should lose :data:`LEAST_LOSS` of the quality of what it was made of.
+    """
+    total, first = guess.new_zeros(()), len(guess) - len(copied)
+    for copy, original, mask, what in zip(guess[first:], copied, structure[first:], change, strict=True):
+        difference = copy - guess[original]
+        if what == ALIKE:
+            total = total + difference.abs().mean()
+        elif mask.any():
+            least = LEAST_LOSS * guess[original].detach()
+            total = total + (difference + least).clamp_min(0)[mask > 0.5].mean()
+    return total / max(1, len(copied))
 
 
 def train_compact(
@@ -203,10 +227,6 @@ def prefetched(items: Iterator[Any], ahead: int = 4) -> Iterator[Any]:
         yield waiting.get()
 
 
-#: A network's tiles for one tomogram: quality, structure and error, each ``(z, y', x')``.
-Tiles = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
 def calibrated_card(
     network: "nn.Module", kept_out: list[Example], training: list[Example], recipe: Recipe, recipe_name: str
 ) -> ModelCard:
@@ -239,6 +259,10 @@ def _volumes(examples: list[Example]) -> list[Volume]:
     return [Volume(example.grey, 10.0) for example in examples]  # the voxel size plays no part in what is asked of them
 
 
+#: A network's tiles for one tomogram: quality, probability of structure and error, each ``(z, y', x')``.
+Tiles = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
 def predicted(network: "nn.Module", examples: list[Example], *, single: bool = False) -> list[Tiles]:
     """The network's tiles for every slice of the examples; ``single`` takes each slice as a picture."""
     import torch
@@ -254,7 +278,7 @@ def calibration(tiles: list[Tiles], examples: list[Example], *, knots: int = 17)
     Least squares would be closer on average and keep to the middle of the scale; a ranking of tomograms wants the
     whole of it.
     """
-    found = np.concatenate([scores_of_tiles(quality, structure) for quality, structure, _ in tiles])
+    found = np.concatenate([scores_of_tiles(quality, presence) for quality, presence, _ in tiles])
     truth = np.concatenate([example.score for example in examples])
     level = np.linspace(0.0, 1.0, knots)
     network_at, oracle_at = np.quantile(found, level), np.quantile(truth, level)
@@ -266,9 +290,9 @@ def calibration(tiles: list[Tiles], examples: list[Example], *, knots: int = 17)
 def uncertainty_settings(tiles: list[Tiles], examples: list[Example], card: ModelCard) -> dict[str, float]:
     """Scale and floor that make the error channel the half width of a 90 % interval."""
     errors, expected = [], []
-    for (quality, structure, error), example in zip(tiles, examples, strict=True):
-        errors.append(np.abs(scores_of_tiles(calibrated(quality, card), structure) - example.score))
-        expected.append(slice_errors(error, structure))
+    for (quality, presence, error), example in zip(tiles, examples, strict=True):
+        errors.append(np.abs(scores_of_tiles(calibrated(quality, card), presence) - example.score))
+        expected.append(slice_errors(error, presence))
     error, scale = np.concatenate(errors), np.concatenate(expected)
     floor = 0.02
     ratio = float(np.quantile(np.maximum(error - floor, 0) / scale, 0.9))
@@ -278,12 +302,12 @@ def uncertainty_settings(tiles: list[Tiles], examples: list[Example], card: Mode
 def evaluate(tiles: list[Tiles], examples: list[Example], card: ModelCard, *, single: bool = False) -> dict[str, float]:
     """Mean Pearson r a tomogram, mean absolute error, and the part of the empty slices below 0.1."""
     rows, errors, empty = [], [], []
-    for (quality, structure, _), example in zip(tiles, examples, strict=True):
-        score = scores_of_tiles(calibrated(quality, card, single=single), structure)
+    for (quality, presence, _), example in zip(tiles, examples, strict=True):
+        score = scores_of_tiles(calibrated(quality, card, single=single), presence)
         truth = example.score
         errors.append(np.abs(score - truth))
         if truth.std() > 0.02:
-            rows.append(np.corrcoef(score, truth)[0, 1])
+            rows.append(np.corrcoef(score, truth)[0, 1] if score.std() > 0 else 0.0)
         empty.extend(score[example.structure.mean(axis=(1, 2)) == 0])
     found = {"pearson_mean": float(np.mean(rows)), "abs_error_mean": float(np.concatenate(errors).mean())}
     return found | ({"empty_below_0p1": float(np.mean(np.array(empty) < 0.1))} if empty else {})
