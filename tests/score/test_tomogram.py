@@ -41,7 +41,6 @@ def test_scores_follow_the_oracle(judgement, truth):
     assert score[-5:].max() < 0.1
 
 
-@pytest.mark.xfail(strict=True, reason="of thirty slices the shipped network sees five too many")
 def test_thickness_is_the_specimens(judgement, simulated):
     assert judgement.row["thickness_nm"] == pytest.approx(simulated.specimen.thickness_nm, rel=0.15)
 

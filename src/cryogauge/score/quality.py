@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 from scipy.special import expit
 
 from cryogauge.imaging.degrade import randomise_phases
@@ -31,7 +32,11 @@ RESNET_CROP_PX = 960
 #: Every so many slices, the middle of the slice is scored again with its phases random.
 CONTROL_EVERY, CONTROL_PX = 8, 384
 #: Copies of a single picture with random phases that it has to beat.
-PICTURE_CONTROLS = 6
+PICTURE_CONTROLS = 12
+#: Controls have to be beaten by a fifth, since one texture is not the next; and none counts for more than the limit, or
+#: nothing could beat it.
+CONTROL_MARGIN = 1.2
+_HIGHEST_FLOOR = 0.97
 #: Smoothing of the scores along z that is left to do: the map the network learned is smoothed already.
 REMAINING_Z_SIGMA = float(np.sqrt(Z_SIGMA_SLICES**2 - LABEL_Z_SIGMA**2))
 _SHIPPED = Path(__file__).parent.parent / "weights"
@@ -153,7 +158,9 @@ class CompactQuality:
                 controls[z] = control
             if progress:
                 progress(z + 1)
-        control = np.interp(np.arange(count), list(controls), list(controls.values()))
+        # one realisation is not the next: the best of three neighbouring controls is the one to beat
+        best = maximum_filter1d(np.array(list(controls.values())), 3, mode="nearest")
+        control = np.interp(np.arange(count), list(controls), best)
         return self._finish(out, control, measure_half_range_deg(volume.data, to_grey))
 
     def judge_picture(self, picture: np.ndarray) -> SliceJudgement:
@@ -186,7 +193,7 @@ class CompactQuality:
     ) -> SliceJudgement:
         quality, presence, error = tile_values(out)
         # what a meaningless texture would get is no merit: only the part of the scale above it counts
-        floor = np.minimum(control, 0.9).astype(np.float32)[:, None, None]
+        floor = np.minimum(CONTROL_MARGIN * control, _HIGHEST_FLOOR).astype(np.float32)[:, None, None]
         local = np.maximum(calibrated(quality, self.card, single=single) - floor, 0.0) / (1.0 - floor)
         local = with_wedge(local, half_range_deg)
         score = scores_of_tiles(local, presence)
