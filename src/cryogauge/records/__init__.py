@@ -3,10 +3,11 @@
 from cryogauge.records.errors import BadInput, CryogaugeError, Retryable
 from cryogauge.records.judgement import SCORE_COLUMNS, SLICE_COLUMNS, TomogramJudgement
 from cryogauge.records.picks import PICK_COLUMNS, check_picks
-from cryogauge.records.tiltseries import TILT_COLUMNS, TiltSeries
+from cryogauge.records.tiltseries import OPTIONAL_TILT_COLUMNS, TILT_COLUMNS, TiltSeries
 from cryogauge.records.volume import Volume
 
 __all__ = [
+    "OPTIONAL_TILT_COLUMNS",
     "PICK_COLUMNS",
     "SCORE_COLUMNS",
     "SLICE_COLUMNS",

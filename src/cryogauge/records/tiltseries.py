@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cryogauge.records.errors import BadInput
@@ -18,6 +19,15 @@ TILT_COLUMNS = (
     "defocus_A",  # positive is underfocus
 )
 
+#: Columns a tilt table may have too.
+OPTIONAL_TILT_COLUMNS = (
+    "used",  # bool: False for an image that the alignment or a person left out
+    "xtilt_deg",  # turn of the specimen about the aligned image's x axis before it is tilted; IMOD's .xtilt
+    "magnification",  # by which the image must be enlarged about its centre before reconstruction
+    "image",  # name of the image: its file, or its place in the stack as text
+    "movie",  # path of the movie the image is the sum of
+)
+
 
 @dataclass(frozen=True)
 class TiltSeries:
@@ -30,7 +40,7 @@ class TiltSeries:
     pixel_size_A
         Edge of the square pixel in Å.
     table
-        One row an image, in the images' order, with at least ``TILT_COLUMNS``.
+        One row an image, in the images' order, with at least ``TILT_COLUMNS``; perhaps ``OPTIONAL_TILT_COLUMNS``.
     source
         Where it came from.
 
@@ -51,3 +61,10 @@ class TiltSeries:
             raise BadInput(f"the tilt table lacks {', '.join(missing)}", "give every column of TILT_COLUMNS")
         if len(self.table) != self.images.shape[0]:
             raise BadInput(f"{self.images.shape[0]} images but {len(self.table)} rows in the tilt table")
+
+    @property
+    def used(self) -> np.ndarray:
+        """Which images are to be used, bool of shape ``(tilt,)``; all where the table does not say."""
+        if "used" not in self.table.columns:
+            return np.ones(len(self.table), dtype=bool)
+        return self.table["used"].to_numpy(dtype=bool)
