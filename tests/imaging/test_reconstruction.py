@@ -1,12 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from cryogauge.imaging import align_images, filter_responses, project, weighted_back_projection, widen_wedge
-from cryogauge.records import TILT_COLUMNS, BadInput, TiltSeries
+from cryogauge.imaging import filter_responses, project, weighted_back_projection, widen_wedge
+from cryogauge.records import BadInput
 
 SHAPE = (48, 6, 64)
 FULL_RANGE = np.arange(-90.0, 90.0, 2.0)
@@ -147,35 +144,3 @@ def test_a_missing_tilt_is_made_up_for_by_its_neighbours():
 def test_what_cannot_be_reconstructed(images, tilts, shape, options, says):
     with pytest.raises(BadInput, match=says):
         weighted_back_projection(images, tilts, shape, **options)
-
-
-def series(image, axis_deg, shift_x_A, shift_y_A, pixel_size_A=2.0):
-    table = pd.DataFrame({name: [0.0] for name in TILT_COLUMNS})
-    table = table.assign(axis_deg=axis_deg, shift_x_A=shift_x_A, shift_y_A=shift_y_A)
-    return TiltSeries(image[None], pixel_size_A, table)
-
-
-def centroid(image):
-    y, x = np.indices(image.shape)
-    return np.array([np.sum(x * image), np.sum(y * image)]) / image.sum() - (np.array(image.shape[::-1]) - 1) / 2
-
-
-@given(axis=st.floats(-180, 180), sx=st.floats(-12, 12), sy=st.floats(-12, 12), x=st.floats(-6, 6), y=st.floats(-6, 6))
-def test_alignment_brings_every_point_back(axis, sx, sy, x, y):
-    """The point (x, y) of the specimen was turned counter-clockwise (+x to +y), then shifted."""
-    angle = np.deg2rad(axis)
-    seen_x = x * np.cos(angle) - y * np.sin(angle) + sx / 2.0
-    seen_y = x * np.sin(angle) + y * np.cos(angle) + sy / 2.0
-    yy, xx = np.indices((50, 56)) - np.array([24.5, 27.5]).reshape(2, 1, 1)
-    image = np.exp(-((xx - seen_x) ** 2 + (yy - seen_y) ** 2) / 8)
-    aligned = align_images(series(image, axis, sx, sy))[0]
-    background = np.median(aligned)
-    np.testing.assert_allclose(centroid(np.where(aligned > background + 0.02, aligned, 0.0)), [x, y], atol=0.02)
-
-
-def test_aligned_images_without_misalignment_are_the_same_and_may_be_reshaped():
-    image = np.random.default_rng(0).standard_normal((12, 20)).astype(np.float32)
-    np.testing.assert_allclose(align_images(series(image, 0.0, 0.0, 0.0))[0], image, atol=1e-5)
-    quarter = align_images(series(image, 90.0, 0.0, 0.0), shape=(20, 12))[0]
-    # what pointed along −x, counter-clockwise from +y, now points along +y
-    np.testing.assert_allclose(quarter, image[:, ::-1].T, atol=1e-5)

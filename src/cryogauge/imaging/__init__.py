@@ -38,14 +38,18 @@ if TYPE_CHECKING:
         ring_index,
     )
     from cryogauge.imaging.projection import project
-    from cryogauge.imaging.reconstruction import align_images, filter_responses, weighted_back_projection
+    from cryogauge.imaging.reconstruction import filter_responses, weighted_back_projection
+    from cryogauge.imaging.tilted import Aligner, align_images, as_contrast, back_project, reconstruct
 
 __all__ = [
+    "Aligner",
     "Detector",
     "add_noise",
     "add_spots",
     "align_images",
     "apply_mtf",
+    "as_contrast",
+    "back_project",
     "blur",
     "clip_mad",
     "critical_exposure_e_A2",
@@ -68,6 +72,7 @@ __all__ = [
     "project",
     "radial_power",
     "randomise_phases",
+    "reconstruct",
     "ring_index",
     "score_of_feature_px",
     "smallest_feature_px",
@@ -85,7 +90,8 @@ _NAMES = {
     "feature_scale": "score_of_feature_px smallest_feature_px",
     "fourier": "fourier_bin fourier_ring_correlation low_pass periodic_part radial_power ring_index",
     "projection": "project",
-    "reconstruction": "align_images filter_responses weighted_back_projection",
+    "reconstruction": "filter_responses weighted_back_projection",
+    "tilted": "Aligner align_images as_contrast back_project reconstruct",
 }
 _HOMES = {name: f"cryogauge.imaging.{module}" for module, names in _NAMES.items() for name in names.split()}
 

@@ -1,4 +1,4 @@
-"""Weighted back-projection of a tilt series, and the alignment of its images before it.
+"""Weighted back-projection of aligned projections.
 
 Geometry as in :mod:`cryogauge.imaging.projection`: the tilt axis runs along y through the centres ``(n − 1) / 2``, and
 the voxel at ``(x, z)`` from the centre is seen at ``x' = x cos θ + z sin θ``.
@@ -12,12 +12,11 @@ from typing import Literal, get_args
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import affine_transform
 
 from cryogauge.imaging.fourier import low_pass
 from cryogauge.imaging.threads import for_each
 from cryogauge.imaging.transforms import fast_length, irfft, rfft
-from cryogauge.records import BadInput, TiltSeries
+from cryogauge.records import BadInput
 
 Filter = Literal["ramp", "exact", "sirt"]
 
@@ -212,40 +211,3 @@ def _back_project_block(filtered, first, cosines, sines, oversampling, volume):
         for y in range(rows):
             for x in range(nx):
                 volume[z, first + y, x] = section[x, y]
-
-
-def align_images(series: TiltSeries, shape: tuple[int, int] | None = None) -> NDArray[np.float32]:
-    """Undo each image's shift and turn it so that the tilt axis runs along +y.
-
-    Cubic splines; what comes from beyond the image's edge is filled with the image's mean.
-
-    Parameters
-    ----------
-    series
-        Its table's ``axis_deg`` (counter-clockwise from +y, with +x right and +y up), ``shift_x_A`` and ``shift_y_A``
-        are used.
-    shape
-        Shape ``(y, x)`` of the result; that of the images unless given. Images whose axis lies near x want theirs
-        swapped.
-
-    Returns
-    -------
-    Images, float32, shape ``(tilt, y, x)``.
-    """
-    count, ny, nx = series.images.shape
-    out_y, out_x = shape or (ny, nx)
-    aligned = np.empty((count, out_y, out_x), dtype=np.float32)
-    turns = np.deg2rad(series.table["axis_deg"].to_numpy(dtype=np.float64))
-    shifts = series.table[["shift_y_A", "shift_x_A"]].to_numpy(dtype=np.float64) / series.pixel_size_A
-
-    def one(index: int) -> None:
-        image = np.asarray(series.images[index], dtype=np.float32)
-        cosine, sine = np.cos(turns[index]), np.sin(turns[index])
-        rotation = np.array([[cosine, sine], [-sine, cosine]])  # takes (y, x) of the result to (y, x) of the image
-        offset = (np.array([ny, nx]) - 1) / 2 + shifts[index] - rotation @ ((np.array([out_y, out_x]) - 1) / 2)
-        affine_transform(
-            image, rotation, offset, output=aligned[index], order=3, mode="grid-constant", cval=float(image.mean())
-        )
-
-    for_each(one, range(count))
-    return aligned

@@ -103,7 +103,7 @@ def write_report(
     with tempfile.TemporaryDirectory(prefix="cryogauge-report-") as scratch:
         entries = [_set_aside(judgement, Path(scratch) / f"{i}.npz") for i, judgement in enumerate(judgements)]
         ranked = [entries[position] for position in best_first(entry.row for entry in entries)]
-        environment = _environment()
+        environment = page_environment()
         page = environment.get_template("report.html")
         content = _page_content(ranked, failures, settings)
         # The table comes first in the file but what it leaves to the pictures must be known: render it twice.
@@ -150,7 +150,8 @@ def _reduce_map(tiles: np.ndarray) -> np.ndarray:
     return tiles[:y, :x].reshape(y // block, block, x // block, block).mean(axis=(1, 3))
 
 
-def _environment() -> "Environment":
+def page_environment() -> "Environment":
+    """Our templates; all that is filled into them is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -162,6 +163,11 @@ def _environment() -> "Environment":
     )
     environment.filters["breakable"] = _breakable
     return environment
+
+
+def style_sheet() -> str:
+    """The look of every page."""
+    return _TEMPLATES.joinpath("report.css").read_text("utf-8")
 
 
 def _breakable(name: str) -> "Markup":
@@ -178,7 +184,6 @@ def _page_content(
     from markupsafe import Markup
 
     script = _TEMPLATES.joinpath("report.js").read_text("utf-8")
-    style = _TEMPLATES.joinpath("report.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     scores = [number_in(entry.row, "tomoscore") for entry in ranked]
     flagged = [bool(flag_words(entry.row)) for entry in ranked]
@@ -187,7 +192,7 @@ def _page_content(
     heat = ",".join(f"rgb({r} {g} {b})" for r, g, b in heat_colours()[::32].tolist() + heat_colours()[-1:].tolist())
     leading = [name for name in ("model", "weights", "version") if name in settings]
     return {
-        "style": Markup(style + PLOT_CSS),
+        "style": Markup(style_sheet() + PLOT_CSS),
         "script": Markup(script),
         "script_digest": digest,
         "heat": Markup(heat),
