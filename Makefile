@@ -52,7 +52,7 @@ validate: $(STAMP)
 	$(BIN)/python -m validation $(ONLY)
 
 train: $(STAMP)
-	$(BIN)/cryogauge train compact --out work/compact
+	$(BIN)/cryogauge train slice-quality --out work/compact
 
 clean:
 	rm -rf build dist site demo .pytest_cache .ruff_cache .import_linter_cache

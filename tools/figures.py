@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,14 @@ _BOUND = re.compile(r"(>=|<=|>|<) (\S+)")
 _RANGE = re.compile(r"(\S+) to (\S+)")
 
 
-def meets(value: float, goal: str) -> bool | None:
+def told(value: float | str) -> str:
+    """A value as it is shown."""
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def meets(value: float | str, goal: str) -> bool | None:
     """Whether ``value`` meets ``goal`` (see ``Figure.goal``); None where there is no goal."""
-    if not goal:
+    if not goal or isinstance(value, str):
         return None
     if match := _BOUND.fullmatch(goal):
         bound = float(match[2])
@@ -49,13 +55,13 @@ def load(path: Path = FIGURES_JSON) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in json.loads(path.read_text())} if path.exists() else {}
 
 
-def record(values: dict[str, float], command: str, path: Path = FIGURES_JSON) -> list[dict[str, Any]]:
+def record(values: Mapping[str, float | str], command: str, path: Path = FIGURES_JSON) -> list[dict[str, Any]]:
     """Write measured values beside those recorded before.
 
     Parameters
     ----------
     values
-        Value by the name of a declared figure.
+        Value by the name of a declared figure; words only where there is no goal.
     command
         What a reader types to measure them again.
     path
@@ -76,9 +82,13 @@ def record(values: dict[str, float], command: str, path: Path = FIGURES_JSON) ->
     for name, value in values.items():
         if name not in declared:
             raise ValueError(f"{name} is not declared in tools/goals.py")
-        if not math.isfinite(value):
+        if isinstance(value, str):
+            kept: float | str = value
+        elif math.isfinite(value):
+            kept = float(f"{value:.6g}")
+        else:
             raise ValueError(f"{name} is {value}")
-        measured = {"value": float(f"{value:.6g}"), "date": date.today().isoformat(), "machine": machine()}
+        measured = {"value": kept, "date": date.today().isoformat(), "machine": machine()}
         entries[name] = _entry(declared[name], {**measured, "command": command})
     _write(entries, path)
     return [entries[name] for name in values]
@@ -135,7 +145,7 @@ def _row(figure: Figure, entry: dict[str, Any] | None) -> str:
     cell = f"`{figure.name}`: {figure.meaning}"
     if entry is None:
         return f"| {cell} | not measured | {figure.goal} | | {figure.note} |"
-    value = f"{entry['value']:.4g} {figure.unit}".strip()
+    value = f"{told(entry['value'])} {figure.unit}".strip()
     reached = {True: "yes", False: "**no**", None: ""}[entry["met"]]
     return f"| {cell} | {value} | {figure.goal} | {reached} | {figure.note} |"
 

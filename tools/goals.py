@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 _SIMULATED = "simulated tomograms; trained only on simulation"
+_LABELS = "simulated projects and labels: the oracle's scores rounded to categories, 200 slices a kind never trained on"
 _CHOSE = "these files also chose the model"
+_TILTS = "simulated series; their seeds chose no threshold"
+_PLATELETS = "ten simulated platelets of 152 fractions, 400 e⁻/Å²; trained only on simulation"
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,53 @@ FIGURES: tuple[Figure, ...] = (
         ("phase_random_max", "highest score of a phase-randomised real slice", "", "< 0.1", _CHOSE),
     ),
     *_under(
+        "Watching a session",
+        ("watch_lost", "files of 500, 5 % broken, lost over three kills of the process", "", "<= 0"),
+        ("watch_doubled", "files of the same scored or reported more than once", "", "<= 0"),
+        ("preview_seconds_after_last_tilt", "41 tilts of 4096 × 4096, from the last one to the score", "s", "<= 60"),
+    ),
+    *_under(
+        "Dose studies",
+        ("dose_log2_r2", "R² of the mean percentage of the full score against log₂ of dose", "", ">= 0.93", _PLATELETS),
+        (
+            "dose_even_odd_max",
+            "largest difference of a slice's score between halves of any dose",
+            "",
+            "< 0.1667",
+            _PLATELETS,
+        ),
+        ("dose_even_odd_tomoscore_max", "the same of a TomoScore", "", "< 0.1667", _PLATELETS),
+        (
+            "dose_largest_fall",
+            "largest fall of the mean TomoScore where dose rises",
+            "",
+            "<= 0.01",
+            _PLATELETS,
+        ),
+        ("dose_90pct_range_e_A2", "dose that reaches 90 % of the full score", "e⁻/Å²", "", _PLATELETS),
+        ("dose_95pct_range_e_A2", "dose that reaches 95 %", "e⁻/Å²", "", _PLATELETS),
+    ),
+    *_under(
+        "Learning from labels",
+        (
+            "finetune_gap_closed",
+            "part of the gap from r to 1 that it closes, mean of three kinds",
+            "",
+            ">= 0.5",
+            _LABELS,
+        ),
+        ("finetune_pearson_before", "mean Pearson's r a held-out tomogram before", "", "", _LABELS),
+        ("finetune_pearson_after", "the same after", "", "", _LABELS),
+        ("paper_epoch_seconds", "an epoch of the paper's preset on 300 slices of 960 × 960", "s"),
+        ("paper_full_hours", "the paper's training at this pace: 15,000 slices, 200 epochs", "h"),
+    ),
+    *_under(
+        "Tilt images",
+        ("tilt_faults_found", "dark, blocked, drifted, moved and empty images that are left out", "", ">= 0.9", _TILTS),
+        ("tilt_faults_named", "of these, for the right reason", "", "", _TILTS),
+        ("tilt_good_kept", "images without fault that are kept", "", ">= 0.98", _TILTS),
+    ),
+    *_under(
         "Speed and memory of scoring",
         ("score_seconds_200x960", "200 slices of 960 × 960, map and uncertainty included", "s", "<= 15"),
         ("score_seconds_50x960", "50 slices of 960 × 960", "s"),
@@ -96,6 +146,11 @@ FIGURES: tuple[Figure, ...] = (
         ("score_speed_ratio_resnet101", "times faster than resnet101, float32, same threads and run", "", ">= 19"),
         ("score_speed_ratio_best", "times faster, each at its best precision", ""),
         ("score_peak_mib", "peak proportional set size of the process tree", "MiB", "<= 2048"),
+    ),
+    *_under(
+        "Labelling",
+        ("label_step_ms", "from a key to the next slice of 960 × 960 on the screen, median of 200", "ms", "<= 100"),
+        ("label_step_ms_95", "the same, 95th percentile", "ms"),
     ),
     *_under(
         "Simulation and reconstruction",

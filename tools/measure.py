@@ -5,7 +5,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from tools.figures import record, write_page
+from tools.figures import record, told, write_page
 from tools.goals import FIGURES
 
 
@@ -58,14 +58,16 @@ def main(package: str, prefix: str, target: str) -> None:
         results = module.run(small=arguments.small)
         for extra in sorted(results.keys() - declared):
             print(f"   {extra} = {results[extra]:.4g} (not recorded)")
-        kept = {key: float(value) for key, value in results.items() if key in declared}
+        kept = {key: value for key, value in results.items() if key in declared}
         if arguments.small:
             for key, value in kept.items():
-                print(f"   {key} = {value:.4g} (small: not recorded)")
+                print(f"   {key} = {told(value)} (small: not recorded)")
             continue
         for entry in record(kept, f"make {target} ONLY={name}"):
             verdict = {True: "reached", False: "MISSED", None: ""}[entry["met"]]
-            print(f"   {entry['name']} = {entry['value']:.4g} {entry['unit']}  goal {entry['goal'] or '-'}  {verdict}")
+            print(
+                f"   {entry['name']} = {told(entry['value'])} {entry['unit']}  goal {entry['goal'] or '-'}  {verdict}"
+            )
             missed += [entry["name"]] if entry["met"] is False else []
     if not arguments.small:
         write_page()

@@ -40,14 +40,14 @@ def run(small: bool = False) -> dict[str, float]:
             ("box", box, np.ones_like(full)),
             ("box nonempty", box, full),
         ):
-            pearson[name].extend(_correlation(guess[where], truth[where]))
+            pearson[name].extend(correlation(guess[where], truth[where]))
         errors.append(np.abs(score - truth))
         structured.append(full)
         inside.append(errors[-1] <= judgement.slices["uncertainty"].to_numpy(float))
         # the labels are smoothed along z, so that an empty slice beside a full one is not quite empty
         empty_scores.extend(score[(tomogram.structure == 0) & (truth < 0.02)])
         totals.append((tomoscore(truth), judgement.tomoscore))
-        r = (_correlation(score, truth) or [float("nan")])[0]
+        r = (correlation(score, truth) or [float("nan")])[0]
         print(
             f"     {tomogram.kind:10} {tomogram.voxel_size_A:5.1f} {tomogram.dose_e_A2:6.0f} {totals[-1][0]:6.2f} "
             f"{totals[-1][1]:6.2f} {r:6.3f} {errors[-1].mean():6.3f}  {' '.join(judgement.flags)}"
@@ -82,7 +82,7 @@ def _box(full: np.ndarray) -> np.ndarray:
     return gaussian_filter1d(box, Z_SIGMA_SLICES, mode="nearest")
 
 
-def _correlation(guess: np.ndarray, truth: np.ndarray) -> list[float]:
+def correlation(guess: np.ndarray, truth: np.ndarray) -> list[float]:
     """Pearson's r in a list, empty where the truth is too flat or too short for one; 0 for a flat guess."""
     if len(truth) < _LEAST_SLICES or truth.std() < _LEAST_SD:
         return []

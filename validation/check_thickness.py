@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import theilslopes
 
+from cryogauge.score.accuracy import ransac_line
 from validation.held_out import HeldOut, held_out, judged
 
 FIGURES = (
@@ -15,7 +16,6 @@ FIGURES = (
 )
 #: A tomogram is hard where the slab is tilted at least so much, or the tilts reach no further than this.
 HARD_TILT_DEG, HARD_RANGE_DEG = 5.0, 50.0
-_RANSAC_TRIALS = 2000
 
 
 def is_hard(tomogram: HeldOut) -> bool:
@@ -45,7 +45,7 @@ def run(small: bool = False) -> dict[str, float]:
     good, good_count = (np.abs(guess / true - 1) <= 0.1 for guess in (fitted, counted))
     return {
         "thickness_slope": float(np.array(theilslopes(fitted, true))[0]),
-        "thickness_slope_ransac": ransac_slope(true, fitted),
+        "thickness_slope_ransac": ransac_line(true, fitted)[0],
         "thickness_slope_count": float(np.array(theilslopes(counted, true))[0]),
         "thickness_within_10pct": float(good.mean()),
         "thickness_within_10pct_hard": float(good[hard].mean()) if hard.any() else float("nan"),
@@ -53,24 +53,3 @@ def run(small: bool = False) -> dict[str, float]:
         "thickness_hard": float(hard.sum()),
         "thickness_not_told": float((fitted == 0).sum()),
     }
-
-
-def ransac_slope(true: np.ndarray, measured: np.ndarray, seed: int = 0) -> float:
-    """Slope of the line that most points lie near, within their median absolute deviation (Fischler & Bolles 1981).
-
-    Lines through two random points are tried; the least-squares line through those near the best is taken. With so
-    generous a rejection of outliers it says little of the outliers; the paper reports it, so it stands beside.
-    """
-    rng = np.random.default_rng(seed)
-    tolerance = float(np.median(np.abs(measured - np.median(measured))))
-    best = np.ones(len(true), dtype=bool)
-    most = 0
-    for _ in range(_RANSAC_TRIALS):
-        i, j = rng.choice(len(true), 2, replace=False)
-        if true[i] == true[j]:
-            continue
-        slope = (measured[j] - measured[i]) / (true[j] - true[i])
-        near = np.abs(measured - measured[i] - slope * (true - true[i])) <= tolerance
-        if near.sum() > most:
-            most, best = int(near.sum()), near
-    return float(np.polyfit(true[best], measured[best], 1)[0])

@@ -75,9 +75,9 @@ def held_out(recipe_name: str, *, small: bool = False) -> Iterator[HeldOut]:
     """
     file = PACKAGE / "recipes" / f"{recipe_name}.yaml"
     recipe = read_recipe(file)
-    folder = WORK / f"{recipe_name}-{_digest([file])}"
+    folder = WORK / f"{recipe_name}-{digest([file])}"
     folder.mkdir(parents=True, exist_ok=True)
-    made_by = _digest(path for room in ("simulate", "imaging") for path in (PACKAGE / room).glob("*.py"))
+    made_by = digest(path for room in ("simulate", "imaging") for path in (PACKAGE / room).glob("*.py"))
     stale = False
     for index in range(min(recipe.count, SMALL) if small else recipe.count):
         truth = folder / f"{index:03d}.npz"
@@ -144,7 +144,7 @@ def _read(path: Path) -> tuple[HeldOut, str]:
         )
 
 
-def _digest(files: Iterable[Path]) -> str:
+def digest(files: Iterable[Path]) -> str:
     """Hash of files' contents."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:8]
 
@@ -161,7 +161,7 @@ def shipped_model() -> CompactQuality:
 @cache
 def _judgements() -> Path:
     """Where judgements by these weights and this code are kept."""
-    code = _digest(path for room in ("score", "imaging") for path in (PACKAGE / room).glob("*.py"))
+    code = digest(path for room in ("score", "imaging") for path in (PACKAGE / room).glob("*.py"))
     return WORK / f"judgements-{shipped_model().weights}-{code}"
 
 

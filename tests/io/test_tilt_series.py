@@ -48,6 +48,9 @@ def test_round_trip(tmp_path):
         for name in ("tilt_deg", "dose_e_A2", "prior_dose_e_A2"):
             assert list(read.table[name]) == list(written.table[name])
         assert np.allclose(read.table[list(TILT_COLUMNS)], written.table[list(TILT_COLUMNS)], rtol=1e-12, atol=1e-7)
+        assert read.alignment == str(paths["xf"])
+        assert list(read.table["image"]) == ["1", "2", "3"]
+        assert read.used.all()
 
 
 ANY = st.floats(-1e4, 1e4, allow_subnormal=False)
@@ -62,8 +65,9 @@ def test_any_numbers_round_trip(tmp_path, rows):
     read = read_tilt_series(tmp_path / "t.mrc").table
     for name in ("tilt_deg", "dose_e_A2", "prior_dose_e_A2"):
         assert list(read[name]) == list(table[name])
-    assert np.allclose(read["defocus_A"], table["defocus_A"], rtol=1e-14, atol=0)
-    assert np.allclose(read["axis_deg"], table["axis_deg"], rtol=0, atol=1e-12)
+    assert np.allclose(read["defocus_A"], table["defocus_A"], rtol=1e-14, atol=1e-300)
+    turned = (read["axis_deg"] - table["axis_deg"] + 180) % 360 - 180
+    assert np.allclose(turned, 0, rtol=0, atol=1e-7)
     assert np.allclose(read[["shift_x_A", "shift_y_A"]], table[["shift_x_A", "shift_y_A"]], rtol=1e-8, atol=1e-5)
 
 
@@ -82,6 +86,26 @@ def test_mdocfile_and_mrcfile_read_it(tmp_path):
     assert open_volume(paths["mrc"]).voxel_size_A == pytest.approx(3.42)
     assert np.allclose(np.loadtxt(paths["tlt"]), [0.01, 3.02, -2.99])
     assert np.loadtxt(paths["xf"]).shape == (3, 6)
+
+
+def test_what_no_file_says_is_unknown_or_nominal(tmp_path):
+    paths = write_tilt_series(tmp_path, "t", series())
+    paths["xf"].unlink()
+    unaligned = read_tilt_series(paths["mrc"])
+    assert unaligned.alignment == ""
+    assert not unaligned.table[["shift_x_A", "shift_y_A"]].to_numpy().any()
+    assert list(unaligned.table["axis_deg"]) == pytest.approx([85.3, 85.3, 85.31])
+    paths = write_tilt_series(tmp_path, "t", series())
+    paths["mdoc"].unlink()
+    bare = read_tilt_series(paths["mrc"])
+    assert bare.table[["dose_e_A2", "prior_dose_e_A2", "defocus_A"]].isna().all(axis=None)
+    assert np.allclose(bare.table["axis_deg"], series().table["axis_deg"])
+    paths["xf"].unlink()
+    with pytest.raises(BadInput, match="no file says the tilt axis"):
+        read_tilt_series(paths["mrc"])
+    paths["tlt"].unlink(), paths["rawtlt"].unlink()
+    with pytest.raises(BadInput, match="nothing beside it that says its tilts"):
+        read_tilt_series(paths["mrc"])
 
 
 def test_the_transform_puts_the_axis_upright_and_the_shift_back(tmp_path):
@@ -120,15 +144,19 @@ def test_types_are_kept(tmp_path, kind):
 def test_what_is_missing_or_damaged(tmp_path):
     with pytest.raises(BadInput, match="does not exist"):
         read_tilt_series(tmp_path / "t.mrc")
-    with pytest.raises(BadInput, match="0 tilt series"):
+    with pytest.raises(BadInput, match="no tilt series lies in"):
         read_tilt_series(tmp_path)
     paths = write_tilt_series(tmp_path, "t", series())
     for kind, content, words in [
         ("xf", "1 2 3\n", "table"),
         ("xf", "a b c d e f\n", "no table"),
-        ("xf", None, "does not exist"),
-        ("mdoc", "PixelSpacing = 3.42\n\n[ZValue = 0]\nTiltAngle = 1\n", "no .mdoc"),
-        ("mdoc", None, "does not exist"),
+        ("xf", "-1 0 0 1 0 0\n" * 3, "mirrors"),
+        ("xf", "1.1 0 0 1 0 0\n" * 3, "stretches images by 10%"),
+        ("xf", "1 0 0 nan 0 0\n" * 3, "mirrors or flattens"),
+        ("tlt", "0\n1\n", "2 angles for 3 images"),
+        ("tlt", "0\nb\n2\n", "no list of angles"),
+        ("mdoc", "PixelSpacing = 3.42\n", "no .mdoc"),
+        ("mdoc", "PixelSpacing = 3.42\n\n[ZValue = 0]\nTiltAngle = steep\n", "TiltAngle is no number"),
     ]:
         kept = paths[kind].read_text()
         paths[kind].unlink() if content is None else paths[kind].write_text(content)

@@ -320,3 +320,32 @@ def test_a_full_disk_fails_items_until_there_is_space(small_disk: Path) -> None:
             assert "free space" in hint
         filling.unlink()
         assert run(items[1:], ledger)["b"].state == "done"
+
+
+def test_items_may_come_when_they_come(ledger: Ledger, tmp_path: Path) -> None:
+    """While there is nothing new, what has finished is told of, and a killed item gets its second chance."""
+    told: list[str] = []
+
+    def wait_for(name: str) -> Iterator[None]:
+        until = time.monotonic() + 60
+        while name not in told and time.monotonic() < until:
+            time.sleep(0.05)
+            yield None
+
+    def landing() -> Iterator[Task | None]:
+        yield None
+        yield {"name": "a"}
+        yield from wait_for("a")
+        yield {"name": "b", "do": "die once", "once": str(tmp_path / "once")}
+        yield from wait_for("b")
+        yield {"name": "c", "do": "die"}
+        yield from wait_for("c")
+        yield {"name": "d"}
+
+    states = {}
+    for outcome in run_batch(act, landing(), key=key_of, ledger=ledger, workers=2):
+        assert outcome.item["name"] not in states
+        told.append(outcome.item["name"])
+        states[outcome.item["name"]] = outcome.state
+    assert told == ["a", "b", "c", "d"]
+    assert states == {"a": "done", "b": "done", "c": "failed", "d": "done"}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cryogauge.jobs import explain
-from cryogauge.records import BadInput
+from cryogauge.records import BadInput, Retryable
 
 
 def test_own_errors_speak_for_themselves() -> None:
@@ -35,3 +35,10 @@ def test_the_unexpected_keeps_its_traceback() -> None:
     assert "test_failures.py" in failure.traceback
     assert "\n" not in explain(ValueError("two\nlines")).message
     assert explain(AssertionError()).message == "unexpected AssertionError"
+
+
+def test_what_may_succeed_later_is_told_from_what_is_wrong_with_the_item() -> None:
+    later = (Retryable("the server is away"), OSError(errno.ENOSPC, "No space left on device"), MemoryError())
+    assert [explain(error).retryable for error in later] == [True] * 3
+    for_good = (BadInput("no voxels"), ZeroDivisionError(), FileNotFoundError(errno.ENOENT, "none", "a.mrc"))
+    assert [explain(error).retryable for error in for_good] == [False] * 3

@@ -123,3 +123,15 @@ def test_two_runs_cannot_share_a_ledger(tmp_path: Path) -> None:
     with Ledger(path):
         assert "another run is using" in str(refusal(path))
     Ledger(path).close()
+
+
+def test_all_results_are_listed_in_the_order_they_came(tmp_path: Path) -> None:
+    keys = [LedgerKey(name, "content", "weights", "settings") for name in "bca"]
+    (tmp_path / "table.csv").touch()
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for score, key in enumerate(keys):
+            ledger.put(key, {"score": score}, ["table.csv"] if key.item == "c" else [])
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert list(ledger.results()) == [(key, {"score": score}) for score, key in enumerate(keys)]
+        (tmp_path / "table.csv").unlink()
+        assert [key.item for key, _ in ledger.results()] == ["b", "a"]

@@ -96,3 +96,19 @@ def test_two_threads_follow_the_mean_of_their_gradients(tmp_path):
     fit(one, iter([both]), _loss, once, tmp_path / "one")
     fit(two, iter(pair), _loss, once, tmp_path / "two", threads=2)
     torch.testing.assert_close(one.weight, two.weight)
+
+
+def test_an_early_stop_takes_the_schedules_own_steps(tmp_path):
+    """Stopped after as many steps, it is where the whole schedule was then, and what was measured stands in the log."""
+    seen = {}
+
+    def measure(model):
+        seen[len(seen)] = model.weight.detach().clone()
+        return {"first": float(model.weight.detach()[0, 0])}
+
+    fit(_line(), _batches(), _loss, SCHEDULE, tmp_path / "whole", report_every=60, measure=measure)
+    lines = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
+    assert [line["first"] for line in lines] == [float(weight[0, 0]) for weight in seen.values()]
+    stopped = _line()
+    assert fit(stopped, _batches(), _loss, SCHEDULE, tmp_path / "stopped", stop_after=120)
+    torch.testing.assert_close(stopped.weight.detach(), seen[1])

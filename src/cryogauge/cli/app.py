@@ -8,10 +8,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from cryogauge.cli.demo import demo
+from cryogauge.cli.dose import dose_app
+from cryogauge.cli.gather import gather
+from cryogauge.cli.label import label_app
 from cryogauge.cli.score import score
 from cryogauge.cli.simulate import simulate_app
 from cryogauge.cli.terminal import MARKUP, complain, examples
 from cryogauge.cli.train import train_app
+from cryogauge.cli.validate import validate_app
+from cryogauge.cli.watch import watch
 
 OK, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
@@ -29,15 +34,35 @@ app.command(
         "cryogauge score tomograms/ --out scores",
         "cryogauge score 'lamella*/*.mrc' --out scores --pixel-size 13.48 --workers 2",
         "cryogauge score copick.json --out scores --json",
+        "cryogauge score tomograms/ --out scores --select 'tomoscore > 0.5' --export star --export-from tomograms.star",
         "cryogauge score figure.png --slices --out scores",
+        "cryogauge score 'TS_*.mrc' --tilts --out tilts",
     ),
 )(score)
+app.command(
+    rich_help_panel="Judge",
+    epilog=examples(
+        "cryogauge watch /data/session --out session",
+        "cryogauge watch /data/session --out session --webhook https://lab.example/hook --alert-below 0.4",
+        "cryogauge watch /data/session --out session --once",
+    ),
+)(watch)
 app.command(
     rich_help_panel="Try it",
     epilog=examples("cryogauge demo --out demo"),
 )(demo)
+app.command(
+    rich_help_panel="Ground truth",
+    epilog=examples(
+        "cryogauge gather --out portal --dry-run",
+        "cryogauge gather --out portal --organism 'Chlamydomonas reinhardtii' --per-eukaryote 5 --whole",
+    ),
+)(gather)
+app.add_typer(dose_app, name="dose", rich_help_panel="Judge")
 app.add_typer(simulate_app, name="simulate", rich_help_panel="Ground truth")
 app.add_typer(train_app, name="train", rich_help_panel="Ground truth")
+app.add_typer(validate_app, name="validate", rich_help_panel="People")
+app.add_typer(label_app, name="label", rich_help_panel="People")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,6 +1,7 @@
 """``cryogauge score``."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,9 +11,9 @@ import typer
 from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
 
 if TYPE_CHECKING:
-    from cryogauge.cli.scoring import Scored
     from cryogauge.io import TomogramSource
     from cryogauge.score import ScoreSettings
+    from cryogauge.score.batch import Scored
 
 
 def _positive(value: float | None) -> float | None:
@@ -65,6 +66,28 @@ def score(
         Path | None,
         typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),
     ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            "--select", metavar="CONDITION", help="Which to export: 'tomoscore > 0.5 and thickness_nm < 250'."
+        ),
+    ] = None,
+    export: Annotated[
+        list[str] | None,
+        typer.Option("--export", metavar="KIND", help="csv, star, warp or copick: for other programs; repeatable."),
+    ] = None,
+    export_from: Annotated[
+        Path | None,
+        typer.Option("--export-from", metavar="FILE", help="tomograms.star or processed_items.json to select from."),
+    ] = None,
+    tilts: Annotated[
+        bool,
+        typer.Option("--tilts", help="Judge the images of tilt series instead, and write which ones to leave out."),
+    ] = False,
+    alignment: Annotated[
+        Path | None,
+        typer.Option("--alignment", metavar="FILE", help="With --tilts: which alignment, where there are several."),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -73,12 +96,24 @@ def score(
     Writes scores.csv (one row a tomogram), slices.csv (one row a slice) and report.html to DIR and prints the ranked
     table. Exits with 1 when some inputs could not be judged (failed.csv says why), with 2 when the call was wrong.
     """
+    if tilts:
+        from cryogauge.cli.tilts import score_tilts
+
+        score_tilts(
+            paths, out, pixel_size_A=pixel_size, alignment=alignment, workers=workers, as_json=as_json, debug=debug
+        )
+        return
     from cryogauge.cli.progress import show_progress
     from cryogauge.cli.scoring import score_all
     from cryogauge.cli.tables import read_settings
     from cryogauge.jobs import threads_each
     from cryogauge.score import ScoreSettings, weights_checksum
+    from cryogauge.score.exports import check_exports
+    from cryogauge.score.selection import compile_condition
 
+    if select is not None:
+        compile_condition(select)  # before hours are spent
+    check_exports(export or [], export_from)
     chosen: dict[str, Any] = {
         "pixel_size_A": pixel_size,
         "model": model,
@@ -112,6 +147,8 @@ def score(
         raise typer.Exit(130) from None
     report = write_outputs(out, scored, settings, checksum)
     show_scored(out, scored, report, as_json=as_json)
+    if select is not None or export:
+        export_selected(out, scored, select, export or ["csv"], export_from)
     if scored.failures:
         raise typer.Exit(1)
 
@@ -164,6 +201,21 @@ def write_outputs(out: Path, scored: "Scored", settings: "ScoreSettings", checks
     used = {"model": settings.model, "weights_checksum": checksum, "version": __version__, **asdict(settings)}
     tables.write_settings(out / "settings.json", used)
     return write_report(out / "report.html", map(load_judgement, folders), scored.failures, settings=used)
+
+
+def export_selected(
+    out: Path, scored: "Scored", condition: str | None, kinds: "Sequence[str]", template: Path | None
+) -> None:
+    """Write the tomograms that meet a condition, all without one, for other programs."""
+    from cryogauge.score.exports import write_export
+    from cryogauge.score.selection import select
+
+    rows = ranked(scored.rows)
+    selected = rows if condition is None else select(rows, condition)
+    tell(f"{len(selected)} of {len(rows)} selected")
+    for kind in dict.fromkeys(kinds):
+        used = template if kind in ("star", "warp") else None
+        tell(f"{kind}: {write_export(kind, rows, selected, out, template=used)}")
 
 
 def ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """``cryogauge train``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,34 +12,90 @@ train_app = typer.Typer(
 )
 
 
+@train_app.callback()
+def _group() -> None:
+    """Keep ``slice-quality`` a command of its own: other networks will follow."""
+
+
 @train_app.command(
-    "compact",
+    "slice-quality",
     epilog=examples(
-        "cryogauge train compact --out work/compact",
-        "cryogauge train compact --recipe mine.yaml --out work/mine --stage-minutes 30",
+        "cryogauge train slice-quality --labels labels.csv --out mine",
+        "cryogauge train slice-quality --out work/compact",
+        "cryogauge train slice-quality --labels labels.sqlite --simulate --recipe mine.yaml --count 200 --out both",
+        "cryogauge train slice-quality --preset paper --labels labels.csv --start resnet101.safetensors --out paper",
     ),
 )
-def train_compact_command(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for examples, checkpoints and weights.")],
+def train_slice_quality(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for examples, checkpoints, weights and the report.")
+    ],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="LABELS",
+            help="People's labels (.csv, a store or its URL), or a folder that `cryogauge simulate dataset` wrote; "
+            "without it, simulation alone.",
+        ),
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Learn from simulated tomograms beside the labels, too.")
+    ] = False,
     recipe: Annotated[
         str, typer.Option("--recipe", metavar="NAME", help="A bundled recipe or a YAML file: what to simulate.")
     ] = "slices",
+    count: Annotated[
+        int | None,
+        typer.Option("--count", metavar="N", min=1, help="How many tomograms to simulate, in place of the recipe's."),
+    ] = None,
+    preset: Annotated[
+        Literal["default", "paper"],
+        typer.Option("--preset", help="default: compact, ours. paper: ResNet101, prepared and trained as published."),
+    ] = "default",
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start",
+            metavar="FILE",
+            help="Weights (.safetensors) to go on from: compact's for labels (the shipped ones by default), ours of "
+            "resnet101 or torchvision's of ImageNet for the paper's preset (random by default).",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", min=1, help="Passes of the paper's preset, in place of 200.")
+    ] = None,
+    per_category: Annotated[
+        int | None,
+        typer.Option(
+            "--per-category", metavar="N", min=1, help="Slices of each category, in place of the paper's 2500."
+        ),
+    ] = None,
     stage_minutes: Annotated[
         float, typer.Option("--stage-minutes", metavar="MIN", min=0.1, help="Stop after about this long.")
     ] = 55.0,
     debug: DebugOption = False,
 ) -> None:
-    """Simulate, train and calibrate the slice-quality network, a stage at a time.
+    """Train a slice-quality network from people's labels, from simulation, or from both, a stage at a time.
 
-    Run again until it says that the weights are written; each stage goes on where the last one stopped.
+    Run again until it says that the weights are written; each stage goes on where the last one stopped. Score with them
+    by `cryogauge score --model DIR/compact.safetensors` (or resnet101.safetensors). `--preset` chooses the network.
     """
     from cryogauge.cli.score import make_folder
-    from cryogauge.score.training import train_compact
+    from cryogauge.records import BadInput
+    from cryogauge.score.train import Order, train_slice_quality
     from cryogauge.simulate import find_recipe
 
+    if preset == "default" and (epochs or per_category):
+        raise BadInput(
+            "--epochs and --per-category belong to the paper's preset", "add --preset paper, or leave them out"
+        )
+    if labels is None and preset == "default" and start is not None:
+        raise BadInput("training from simulation alone starts anew", "give --labels to go on from weights")
+    order = Order(labels, find_recipe(recipe), simulate or labels is None, count, start, epochs, per_category)
     make_folder(out)
     try:
-        train_compact(find_recipe(recipe), out, stage_minutes=stage_minutes, say=tell)
+        train_slice_quality(preset, order, out, stage_minutes=stage_minutes, say=tell)
     except KeyboardInterrupt:
         tell("interrupted: run the same command again to go on from the last checkpoint")
         raise typer.Exit(130) from None

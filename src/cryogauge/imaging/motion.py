@@ -94,11 +94,11 @@ def _peak(correlation: NDArray[np.floating]) -> tuple[float, float]:
     reach_y, reach_x = max(int(ny * _LARGEST), 2), max(int(nx * _LARGEST), 2)
     near = np.roll(correlation, (reach_y, reach_x), axis=(0, 1))[: 2 * reach_y + 1, : 2 * reach_x + 1]
     y, x = np.unravel_index(int(np.argmax(near)), near.shape)
-    return _between(near[:, x], int(y)) - reach_y, _between(near[y], int(x)) - reach_x
+    return peak_between(near[:, x], int(y)) - reach_y, peak_between(near[y], int(x)) - reach_x
 
 
-def _between(values: NDArray[np.floating], at: int) -> float:
-    """Top of the parabola through a highest value and its neighbours; the place itself at an edge."""
+def peak_between(values: NDArray[np.floating], at: int) -> float:
+    """Place of the top of the parabola through the highest value and its neighbours; ``at`` itself at an edge."""
     if not 0 < at < len(values) - 1:
         return float(at)
     before, here, after = (float(v) for v in values[at - 1 : at + 2])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,13 +199,14 @@ def _turned(volume: NDArray[np.float32], turn_rad: float) -> NDArray[np.float32]
     cosine, sine = math.cos(turn_rad), math.sin(turn_rad)
     matrix = np.array([[cosine, sine], [-sine, cosine]])  # for (z, y)
     centre = (np.array(volume.shape[:2]) - 1) / 2
+    offset: Any = centre - matrix @ centre
     turned = np.empty_like(volume)
 
     def part(columns: slice) -> None:
         for x in range(volume.shape[2])[columns]:
             section = volume[:, :, x]
             turned[:, :, x] = affine_transform(
-                section, matrix, tuple(centre - matrix @ centre), order=1, mode="constant", cval=float(section.mean())
+                section, matrix, offset, order=1, mode="constant", cval=float(section.mean())
             )
 
     threads = thread_count()

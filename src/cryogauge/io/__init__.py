@@ -6,18 +6,31 @@ from cryogauge.io.formats import open_volume, registered_formats
 from cryogauge.io.mrc_write import MrcWriter, write_mrc
 from cryogauge.io.picks import read_picks, write_picks
 from cryogauge.io.pictures import read_picture
-from cryogauge.io.tilt_series import read_tilt_series, write_tilt_series
+from cryogauge.io.tilt_series import write_tilt_series
+from cryogauge.io.tilts import (
+    TiltSeriesSource,
+    find_tilt_series,
+    open_movie,
+    read_gain,
+    read_tilt_series,
+    write_exclusions,
+)
 
 __all__ = [
     "MrcWriter",
+    "TiltSeriesSource",
     "TomogramSource",
     "content_key",
+    "find_tilt_series",
     "find_tomograms",
+    "open_movie",
     "open_volume",
+    "read_gain",
     "read_picks",
     "read_picture",
     "read_tilt_series",
     "registered_formats",
+    "write_exclusions",
     "write_mrc",
     "write_picks",
     "write_tilt_series",

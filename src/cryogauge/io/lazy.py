@@ -22,14 +22,21 @@ class LazyArray:
         What the boxes hold.
     read
         Given three slices ``(z, y, x)`` with step 1 that lie within the shape, the box as an array.
+    chunk
+        Shape of the pieces it is stored in, where it is stored in pieces.
     """
 
     ndim = 3
 
     def __init__(
-        self, shape: tuple[int, int, int], dtype: np.dtype, read: Callable[[slice, slice, slice], np.ndarray]
+        self,
+        shape: tuple[int, int, int],
+        dtype: np.dtype,
+        read: Callable[[slice, slice, slice], np.ndarray],
+        chunk: tuple[int, int, int] | None = None,
     ) -> None:
         self.shape = shape
+        self.chunk = chunk
         self.dtype = np.dtype(dtype)
         self._read = read
 

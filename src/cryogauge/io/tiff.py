@@ -41,7 +41,7 @@ class TiffFormat:
                 raise BadInput(f"{uri} has shape {tuple(series.shape)} and type {dtype}, not one volume of densities")
             size = voxel_size(uri, stated_pixel_A(file), pixel_size_A)
             if series.is_multifile or series.dataoffset is None:
-                return Volume(_page_by_page(file, shape, dtype), size, source=uri)
+                return Volume(page_by_page(file, shape, dtype), size, source=uri)
             stored = np.dtype(file.byteorder + dtype.str[1:])
             return Volume(np.memmap(uri, stored, "r", series.dataoffset, shape), size, source=uri)
 
@@ -105,7 +105,7 @@ def _stated_in_ome(xml: str) -> Sequence[float] | None:
     return stated or None
 
 
-def _page_by_page(file: "tifffile.TiffFile", shape: tuple[int, ...], dtype: np.dtype) -> LazyArray:
+def page_by_page(file: "tifffile.TiffFile", shape: tuple[int, ...], dtype: np.dtype) -> LazyArray:
     """Reads that open the file for as long as they last."""
     pages = file.series[0].pages
     depth, height, width = shape

@@ -55,7 +55,8 @@ class ZarrFormat:
             with _explained(uri):
                 return array[(0,) * lead + (z, y, x)].read().result()
 
-        return Volume(LazyArray(shape, dtype, read), voxel_size(uri, stated, pixel_size_A), source=uri)
+        chunk = array.chunk_layout.read_chunk.shape[lead:]
+        return Volume(LazyArray(shape, dtype, read, chunk), voxel_size(uri, stated, pixel_size_A), source=uri)
 
 
 FORMAT = ZarrFormat()
@@ -102,7 +103,12 @@ def read_json(uri: str, name: str) -> dict[str, Any]:
 
     with _explained(uri):
         store = ts.KvStore.open(_store(uri), context=ts.Context(_CONTEXT)).result()
-        found = store.read(name).result()
+        try:
+            found = store.read(name).result()
+        except ValueError as error:
+            if not str(error).startswith("PERMISSION_DENIED"):
+                raise
+            return {}  # a bucket that must not be listed says so of what is not there
     if found.state != "value":
         return {}
     try:
@@ -129,7 +135,7 @@ def _open_array(uri: str) -> Any:
 
     driver = "zarr3" if read_json(uri, "zarr.json") else "zarr"
     if driver == "zarr" and not read_json(uri, ".zarray"):
-        raise BadInput(f"{uri} is no Zarr image", "give the folder or address of an OME-Zarr image")
+        raise BadInput(f"{uri} is no Zarr image", "give the folder or address of an OME-Zarr image that may be read")
     spec = {"driver": driver, "kvstore": _store(uri)}
     with _explained(uri):
         array: Any = ts.open(spec, read=True, open=True, context=ts.Context(_CONTEXT)).result()

@@ -46,7 +46,7 @@ class Outcome(Generic[Item]):
 
 def run_batch(
     function: Callable[[Item, LedgerKey], dict[str, Any]],
-    items: Iterable[Item],
+    items: Iterable[Item | None],
     *,
     key: Callable[[Item], LedgerKey],
     ledger: Ledger,
@@ -69,7 +69,8 @@ def run_batch(
         JSON types and imports what is heavy itself. A script that calls this must guard its start by
         ``__name__ == "__main__"``.
     items
-        What to work on; taken as workers become free.
+        What to work on; taken as workers become free. None in place of an item says that there is nothing to do yet:
+        what has finished is yielded before the next is asked for, which may take as long as it likes.
     key
         What an item's result depends on, called in this process; what it raises fails the item.
     ledger
@@ -104,6 +105,10 @@ def run_batch(
         with ExitStack() as stack:
             pool: _Pool[Item] | None = None
             for item in items:
+                if item is None:
+                    if pool is not None:
+                        yield from pool.meanwhile()
+                    continue
                 known = _look_up(item, key, ledger)
                 if isinstance(known, Outcome):
                     yield known
@@ -175,7 +180,16 @@ class _Pool(Generic[Item]):
 
     def finished(self) -> Iterator[Outcome[Item]]:
         """Wait for some item under way; the outcomes of all that have finished but those of killed workers."""
-        for future in self._wait():
+        yield from self._outcomes(self._wait())
+
+    def meanwhile(self) -> Iterator[Outcome[Item]]:
+        """The outcomes at hand while there are no new items; second chances when nothing else is under way."""
+        yield from self._outcomes([future for future in self.under_way if future.done()])
+        if not self.under_way:
+            yield from self.second_chances()
+
+    def _outcomes(self, futures: "Sequence[Future]") -> Iterator[Outcome[Item]]:
+        for future in futures:
             item, item_key = self.under_way.pop(future)
             result = _result(future)
             future.release()
@@ -192,7 +206,8 @@ class _Pool(Generic[Item]):
         for item, item_key in again:
             self.submit(item, item_key)
             yield from self.finished()
-        for item, _ in self._killed:
+        twice, self._killed = self._killed, []
+        for item, _ in twice:
             message = "the process working on it was killed twice, most likely for want of memory"
             hint = f"use a machine with more memory, or a smaller copy of the file, then {_AGAIN}"
             yield Outcome(item, "failed", {}, Failure(message, hint))
@@ -229,6 +244,7 @@ def _result(future: "Future") -> str | Failure | None:
     except KilledWorker:
         return None
     except CancelledError:
-        return Failure(_LOST, _AGAIN)
+        return Failure(_LOST, _AGAIN, retryable=True)
     except Exception as error:  # noqa: BLE001 no worker could start, a result could not be fetched …
-        return Failure(f"no worker could do it: {' '.join(str(error).split())}", _AGAIN, explain(error).traceback)
+        message = f"no worker could do it: {' '.join(str(error).split())}"
+        return Failure(message, _AGAIN, explain(error).traceback, retryable=True)

@@ -4,7 +4,7 @@ import errno
 import traceback
 from dataclasses import dataclass
 
-from cryogauge.records.errors import CryogaugeError
+from cryogauge.records.errors import CryogaugeError, Retryable
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 FREE_SPACE = "free space there and run again: it picks up where it stopped"
@@ -22,11 +22,14 @@ class Failure:
         The mend, or an empty string.
     traceback
         Python's traceback, for ``--debug`` only; empty when there is none.
+    retryable
+        Whether the fault lies outside the item: the same work may succeed later.
     """
 
     message: str
     hint: str = ""
     traceback: str = ""
+    retryable: bool = False
 
 
 def explain(error: BaseException) -> Failure:
@@ -37,15 +40,16 @@ def explain(error: BaseException) -> Failure:
     """
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, CryogaugeError):
-        return Failure(_one_line(error.message), error.hint, trace)
+        return Failure(_one_line(error.message), error.hint, trace, isinstance(error, Retryable))
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         place = f" at {error.filename}" if error.filename else ""
-        return Failure(f"no space left on the disk{place}", FREE_SPACE, trace)
+        return Failure(f"no space left on the disk{place}", FREE_SPACE, trace, retryable=True)
     if isinstance(error, OSError) and error.filename:
         reason = (error.strerror or type(error).__name__).lower()
         return Failure(f"cannot use {error.filename}: {reason}", "check the path and its permissions", trace)
     if isinstance(error, MemoryError):
-        return Failure("not enough memory", "use fewer workers at once, or a machine with more memory", trace)
+        hint = "use fewer workers at once, or a machine with more memory"
+        return Failure("not enough memory", hint, trace, retryable=True)
     said = _one_line(str(error))
     return Failure(
         f"unexpected {type(error).__name__}{': ' if said else ''}{said}",

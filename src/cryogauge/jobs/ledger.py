@@ -125,6 +125,18 @@ class Ledger:
             raise self._damaged() from error
         return row if all((self.folder / artefact).exists() for artefact in artefacts) else None
 
+    def results(self) -> Iterator[tuple[LedgerKey, dict[str, Any]]]:
+        """All that was put and whose artefacts are still on disk, the earliest first."""
+        with self._clear_errors():
+            found = self._connection.execute(
+                "SELECT item, content, weights, settings FROM results ORDER BY finished_at"
+            ).fetchall()
+        for parts in found:
+            key = LedgerKey(*parts)
+            row = self.get(key)
+            if row is not None:
+                yield key, row
+
     def put(self, key: LedgerKey, row: Mapping[str, Any], artefacts: Sequence[str] = ()) -> None:
         """Keep a result, replacing an earlier one under the same key.
 

@@ -50,6 +50,8 @@ def fit(
     stage_minutes: float = 55.0,
     report_every: int = 100,
     threads: int = 1,
+    measure: Callable[["nn.Module"], dict[str, float]] = lambda model: {},
+    stop_after: int | None = None,
 ) -> bool:
     """Train until the schedule ends or the stage's time is up; call again to go on.
 
@@ -68,6 +70,10 @@ def fit(
     threads
         Batches computed at once, one a thread; a step follows the mean of their gradients. For networks whose layers
         are too small to share among the kernel's own threads.
+    measure
+        Told the averaged model every ``report_every`` steps; what it returns stands in the log beside the loss.
+    stop_after
+        End after so many of the schedule's steps, with the rate that they have in it: what an early stop found best.
 
     Returns
     -------
@@ -111,6 +117,7 @@ def fit(
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
 
+    last = schedule.steps if stop_after is None else min(stop_after, schedule.steps)
     parameters = [p for p in model.parameters() if p.requires_grad]
 
     def gradients(batch: Any) -> "tuple[Tensor, tuple[Tensor, ...]]":
@@ -122,7 +129,7 @@ def fit(
     started = saved = time.monotonic()
     recent: list[float] = []
     with ThreadPoolExecutor(threads) as pool:
-        while step < schedule.steps and time.monotonic() - started < 60.0 * stage_minutes:
+        while step < last and time.monotonic() - started < 60.0 * stage_minutes:
             done = step / schedule.steps
             rising = done / max(schedule.warm_up, 1e-9)
             factor = (
@@ -143,6 +150,7 @@ def fit(
             recent.append(float(sum(value for value, _ in found)) / threads)
             if step % report_every == 0:
                 line = {"step": step, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - started}
+                line |= measure(average.module)
                 with (folder / "log.jsonl").open("a") as file:
                     file.write(json.dumps(line) + "\n")
                 log.info("step %d of %d, loss %.4f", step, schedule.steps, line["loss"])
@@ -153,4 +161,4 @@ def fit(
     save()
     model.load_state_dict(average.module.state_dict())
     model.eval()
-    return step >= schedule.steps
+    return step >= last

@@ -43,6 +43,9 @@ class TiltSeries:
         One row an image, in the images' order, with at least ``TILT_COLUMNS``; perhaps ``OPTIONAL_TILT_COLUMNS``.
     source
         Where it came from.
+    alignment
+        Path of the file that the alignment came from; empty where none was found, and ``axis_deg`` is nominal and
+        the shifts are 0.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class TiltSeries:
     pixel_size_A: float
     table: pd.DataFrame
     source: str = ""
+    alignment: str = ""
 
     def __post_init__(self) -> None:
         missing = [name for name in TILT_COLUMNS if name not in self.table.columns]

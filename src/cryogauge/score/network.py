@@ -107,8 +107,11 @@ def compact(slices: int = len(CONTEXT), width: int = 16) -> "nn.Module":
             self.head = nn.Sequential(nn.Conv2d(d, d, 1), nn.ReLU(inplace=True), nn.Conv2d(d, 3, 1))
 
         def forward(self, image: "Tensor", evidence: "Tensor") -> "Tensor":
-            seen = self.image(image)
-            with torch.autocast(image.device.type, enabled=False):
+            return self.decide(self.image(image), evidence)
+
+        def decide(self, seen: "Tensor", evidence: "Tensor") -> "Tensor":
+            """The output from what the convolutions on the image saw, ``(batch, 8 * width, y / 16, x / 16)``."""
+            with torch.autocast(seen.device.type, enabled=False):
                 known = signs(evidence)
             both = self.both(seen + self.evidence(known.to(seen.dtype)))
             return self.head(self.surroundings(torch.cat([both, around(both, SURROUNDINGS[-1])], 1)))

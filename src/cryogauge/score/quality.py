@@ -107,7 +107,7 @@ def load_quality(model: str, weights: Path, *, threads: int, device: str = "auto
     Parameters
     ----------
     model
-        ``resnet101``; anything else is ``compact``.
+        ``compact``, ``resnet101``, or a safetensors file, whose card says which of them it holds.
     weights
         Safetensors file; those of ``compact`` with their model card beside it.
     threads
@@ -125,6 +125,8 @@ def load_quality(model: str, weights: Path, *, threads: int, device: str = "auto
     if device == "cuda" and not torch.cuda.is_available():
         raise BadInput("there is no CUDA device here", "use --device cpu or auto")
     where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    if Path(model).suffix == ".safetensors":
+        model = read_card(weights).name
     if model == "resnet101":
         return Resnet101Quality(weights, threads, where)
     return CompactQuality(weights, threads, where)
@@ -143,11 +145,8 @@ class CompactQuality:
 
     def judge(self, volume: Volume, progress: Callable[[int], None] | None = None) -> SliceJudgement:
         """Score every slice; at most a dozen slices are in memory at a time."""
-        rng = np.random.default_rng(0)
-        to_grey, _ = grey.fit_volume(grey.sample_pixels(volume.data, rng))
+        to_grey, known = referred(volume)
         count = volume.shape[0]
-        known = reference(lambda z: _middle(to_grey, volume.data[z]), count)
-        forget(volume.data)
         out = np.empty((count, 3, *(-(-n // TILE_PX) for n in volume.shape[1:])), dtype=np.float32)
         controls: dict[int, float] = {}
         for z, (tiles, control) in _in_threads(
@@ -169,8 +168,8 @@ class CompactQuality:
         tiles = run_on_picture(self.network, image)
         textures = (_texture(_centre(image), seed) for seed in range(PICTURE_CONTROLS))
         controls = np.stack([run_on_picture(self.network, texture) for texture in textures])
-        floor = self._control_score(controls, single=True)
-        return self._finish(tiles[None], np.array([floor]), float("nan"), single=True)
+        best = control_score(controls, self.card, single=True)
+        return self._finish(tiles[None], np.array([best]), float("nan"), single=True)
 
     def _one(self, z: int, stack: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float | None]:
         """The network's tiles for one slice, and for some slices the score of its control."""
@@ -178,24 +177,13 @@ class CompactQuality:
         tiles = run_network(self.network, image, known)
         if z % CONTROL_EVERY:
             return tiles, None
-        # likeness along z is a sign of structure and must not be taken off it: each slice gets phases of its own
-        texture = np.stack([_texture(part, seed) for seed, part in enumerate(_centre(image))])
-        return tiles, self._control_score(run_network(self.network, texture, known)[None])
-
-    def _control_score(self, out: np.ndarray, *, single: bool = False) -> float:
-        """The best score the network gives to controls: textures of the same spectrum that show nothing."""
-        quality, presence, _ = tile_values(out)
-        found = slice_scores(calibrated(quality, self.card, single=single), presence > 0.5, z_sigma=0.0)
-        return float(found.max())
+        return tiles, control_score(run_network(self.network, control_of(image), known)[None], self.card)
 
     def _finish(
         self, out: np.ndarray, control: np.ndarray, half_range_deg: float, *, single: bool = False
     ) -> SliceJudgement:
         quality, presence, error = tile_values(out)
-        # what a meaningless texture would get is no merit: only the part of the scale above it counts
-        floor = np.minimum(CONTROL_MARGIN * control, _HIGHEST_FLOOR).astype(np.float32)[:, None, None]
-        local = np.maximum(calibrated(quality, self.card, single=single) - floor, 0.0) / (1.0 - floor)
-        local = with_wedge(local, half_range_deg)
+        local = local_scores(quality, self.card, control[:, None, None], half_range_deg, single=single)
         score = scores_of_tiles(local, presence)
         scale = self.card.settings.get("uncertainty_scale", 1.0)
         least = self.card.settings.get("uncertainty_floor", 0.0)
@@ -232,16 +220,24 @@ class Resnet101Quality:
         return SliceJudgement(score, nan, whole, (whole > 0.2).astype(np.float32), RESNET_CROP_PX)
 
 
-def cropped(image: np.ndarray) -> np.ndarray:
+def cropped(image: np.ndarray, edge: int = RESNET_CROP_PX) -> np.ndarray:
     """The middle of a slice at the paper's size, padded with zeros where smaller, after normalising its grey values."""
     ny, nx = image.shape
-    y, x = max(0, (ny - RESNET_CROP_PX) // 2), max(0, (nx - RESNET_CROP_PX) // 2)
-    part = image[y : y + RESNET_CROP_PX, x : x + RESNET_CROP_PX]
+    y, x = max(0, (ny - edge) // 2), max(0, (nx - edge) // 2)
+    part = image[y : y + edge, x : x + edge]
     part = (part - part.mean()) / max(float(part.std()), 1e-12)
-    out = np.zeros((RESNET_CROP_PX, RESNET_CROP_PX), dtype=np.float32)
-    top, left = (RESNET_CROP_PX - part.shape[0]) // 2, (RESNET_CROP_PX - part.shape[1]) // 2
+    out = np.zeros((edge, edge), dtype=np.float32)
+    top, left = (edge - part.shape[0]) // 2, (edge - part.shape[1]) // 2
     out[top : top + part.shape[0], left : left + part.shape[1]] = part
     return out
+
+
+def referred(volume: Volume) -> tuple[grey.GreyMap, np.ndarray]:
+    """A volume's grey map and its :func:`cryogauge.score.evidence.reference`: what its slices are looked at with."""
+    to_grey, _ = grey.fit_volume(grey.sample_pixels(volume.data, np.random.default_rng(0)))
+    known = reference(lambda z: _middle(to_grey, volume.data[z]), volume.shape[0])
+    forget(volume.data)
+    return to_grey, known
 
 
 def ready(card: ModelCard, path: Path) -> "nn.Module":
@@ -258,13 +254,13 @@ def run_network(network: "nn.Module", stack: np.ndarray, reference: np.ndarray) 
 
     Edges are mirrored to whole tiles; ``reference`` is the volume's :func:`cryogauge.score.evidence.reference`.
     """
-    stack = _whole_tiles(stack)
+    stack = whole_tiles(stack)
     return _forward(network, stack, with_reference(evidence(stack), reference))
 
 
 def run_on_picture(network: "nn.Module", picture: np.ndarray) -> np.ndarray:
     """The network on a single picture, float32 ``(y, x)`` to ``(3, ⌈y/16⌉, ⌈x/16⌉)``."""
-    stack = np.repeat(_whole_tiles(picture)[None], len(CONTEXT), axis=0)
+    stack = np.repeat(whole_tiles(picture)[None], len(CONTEXT), axis=0)
     return _forward(network, stack, no_evidence(stack))
 
 
@@ -285,13 +281,21 @@ def _centre(image: np.ndarray) -> np.ndarray:
     return image[..., y : y + CONTROL_PX, x : x + CONTROL_PX]
 
 
+def control_of(stack: np.ndarray) -> np.ndarray:
+    """The middle of a network's input with random phases: a texture that shows nothing, ``(slices, y', x')``.
+
+    Likeness along z is a sign of structure and must not be taken off it: each slice gets phases of its own.
+    """
+    return np.stack([_texture(part, seed) for seed, part in enumerate(_centre(stack))])
+
+
 def _texture(image: np.ndarray, seed: int) -> np.ndarray:
     """The image with random phases and its own spread."""
     random = randomise_phases(image, seed)
     return random * (image.std() / max(float(random.std()), 1e-6))
 
 
-def _whole_tiles(image: np.ndarray) -> np.ndarray:
+def whole_tiles(image: np.ndarray) -> np.ndarray:
     """An image or a stack of them mirrored at its far edges to whole tiles."""
     pad = [(-n) % TILE_PX for n in image.shape[-2:]]
     if not any(pad):
@@ -302,7 +306,7 @@ def _whole_tiles(image: np.ndarray) -> np.ndarray:
 
 def _middle(to_grey: grey.GreyMap, image: np.ndarray) -> np.ndarray:
     """The middle of a slice in steps of normal score."""
-    return _whole_tiles(to_grey(np.asarray(_centre(image), dtype=np.float32)))
+    return whole_tiles(to_grey(np.asarray(_centre(image), dtype=np.float32)))
 
 
 def tile_values(out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -321,6 +325,26 @@ def calibrated(quality: np.ndarray, card: ModelCard, *, single: bool = False) ->
     """
     table = card.tables.get("picture_calibration" if single else "calibration")
     return quality if table is None else np.interp(quality, table["network"], table["oracle"]).astype(np.float32)
+
+
+def control_score(out: np.ndarray, card: ModelCard, *, single: bool = False) -> float:
+    """The best score the network gives to controls: textures of the same spectrum that show nothing."""
+    quality, presence, _ = tile_values(out)
+    found = slice_scores(calibrated(quality, card, single=single), presence > 0.5, z_sigma=0.0)
+    return float(found.max())
+
+
+def local_scores(
+    quality: np.ndarray, card: ModelCard, control: np.ndarray, half_range_deg: float, *, single: bool = False
+) -> np.ndarray:
+    """The network's qualities as they are reported: calibrated, above the control's, and paid for the missing wedge.
+
+    What a meaningless texture would get is no merit: only the part of the scale above it counts. ``control`` are
+    scores of :func:`control_score`, of a shape that fits the qualities'.
+    """
+    floor = np.minimum(CONTROL_MARGIN * control, _HIGHEST_FLOOR).astype(np.float32)
+    local = np.maximum(calibrated(quality, card, single=single) - floor, 0.0) / (1.0 - floor)
+    return with_wedge(local, half_range_deg)
 
 
 def slice_errors(error: np.ndarray, presence: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from cryogauge.score import domain
 from cryogauge.score.examples import ALIKE, Example, batches, make_example, read_examples, write_example
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, compact, folded
 from cryogauge.score.quality import calibrated, scores_of_tiles, slice_errors, tile_predictions
+from cryogauge.score.training_page import write_training
 from cryogauge.simulate.dataset import DatasetItem, item_key
 from cryogauge.simulate.oracle import PERCENTILE
 from cryogauge.simulate.recipe import Recipe, read_recipe
@@ -37,8 +38,9 @@ SCHEDULE = Schedule(steps=16_000, learning_rate=2e-3)
 SEED = 1
 ARCHITECTURE = {"slices": len(CONTEXT), "width": 16}
 
+ONLY_SIMULATED = "Trained on simulated tomograms only; no person's label and no real file was used for training."
 LIMITS = (
-    "Trained on simulated tomograms only; no person's label and no real file was used for training.",
+    ONLY_SIMULATED,
     "The score counts pixels: bin a tomogram and its score rises. Compare the feature size in nm.",
     "A volume without empty slices gives the network no noise to refer to; its scores are less certain.",
     "Volumes narrower than 64 pixels or thinner than 9 slices leave the network little context.",
@@ -102,6 +104,7 @@ def train_compact(
     recipe_path: Path,
     folder: Path,
     *,
+    count: int | None = None,
     stage_minutes: float = 55.0,
     schedule: Schedule = SCHEDULE,
     say: Callable[[str], None] = print,
@@ -118,6 +121,8 @@ def train_compact(
         What to simulate.
     folder
         Where all of it is kept.
+    count
+        Tomograms, in place of the recipe's number.
     stage_minutes
         Stop after about this long.
     schedule
@@ -132,6 +137,7 @@ def train_compact(
     """
     started = time.monotonic()
     recipe = read_recipe(recipe_path)
+    recipe = recipe if count is None else replace(recipe, count=count)
     if not simulate_examples(recipe, folder / "examples", stage_minutes, say):
         say("the stage's time is up: call again to go on simulating")
         return None
@@ -148,7 +154,9 @@ def train_compact(
     card = calibrated_card(network, kept_out, training, recipe, recipe_path.name)
     path = folder / "compact.safetensors"
     save_weights(network, card, path)
-    say(f"weights written to {path}")
+    log = {"Training": folder / "training" / "log.jsonl"}
+    write_training(folder / "report.html", card, log, {"preset": "default", "recipe": recipe_path.name})
+    say(f"weights written to {path}; report: {folder / 'report.html'}")
     return path
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -171,9 +171,12 @@ def simulate_tilt_series(settings: SimulationSettings, out: Path) -> dict[str, P
     assert isinstance(fractions, list)
     series = acquire.combine(fractions)
     out.mkdir(parents=True, exist_ok=True)
-    written = write_tilt_series(out, "tilt_series", series)
+    frames: dict[str, Path] = {}
     if settings.keep_frames:
-        written["frames"] = _write_frames(out / "frames", fractions)
+        movies = _write_frames(out / "frames", fractions)
+        frames = {"frames": out / "frames"}
+        series = replace(series, table=series.table.assign(movie=[f"frames/{path.name}" for path in movies]))
+    written = write_tilt_series(out, "tilt_series", series) | frames
     for half, first in (("even", 0), ("odd", 1)):
         written[half] = out / f"tomogram_{half}.mrc"
         half_series = acquire.combine(fractions[first::2])
@@ -199,16 +202,18 @@ def _reconstruct(series: TiltSeries, settings: SimulationSettings) -> np.ndarray
     return weighted_back_projection(contrast, series.table["tilt_deg"], settings.shape, filter=settings.filter)
 
 
-def _write_frames(folder: Path, fractions: list[TiltSeries]) -> Path:
+def _write_frames(folder: Path, fractions: list[TiltSeries]) -> list[Path]:
     """One stack ``(frame, y, x)`` a tilt, as cameras write them."""
     folder.mkdir(parents=True, exist_ok=True)
     _, height, width = fractions[0].images.shape
+    paths = []
     for k, tilt in enumerate(fractions[0].table["tilt_deg"]):
         path = folder / f"{k:03d}_{tilt:+.1f}.mrc"
         with MrcWriter(path, (len(fractions), height, width), fractions[0].pixel_size_A, stack=True) as writer:
             for fraction in fractions:
                 writer.append(fraction.images[k])
-    return folder
+        paths.append(path)
+    return paths
 
 
 def write_truth(folder: Path, specimen: Specimen, truth: oracle.Truth, tomogram: str = "tomogram") -> dict[str, Path]:

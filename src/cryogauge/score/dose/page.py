@@ -49,6 +49,21 @@ class Findings:
     even_odd_max: float
     even_odd_tomoscore_max: float
 
+    def lines(self) -> list[str]:
+        """The findings in sentences."""
+        said = [f"{reached.percent:g} % of the full score at {reached}" for reached in self.reached]
+        if self.stops is not None:
+            said.append(f"more dose stops helping at {self.stops}")
+        if self.fit is not None:
+            fit = self.fit
+            said.append(f"{fit.slope:.2f} % a doubling of dose (R² {fit.r_squared:.3f}, p {fit.p_value:.2g})")
+        if np.isfinite(self.even_odd_max):
+            said.append(
+                f"halves differ by at most {self.even_odd_max:.3f} a slice and {self.even_odd_tomoscore_max:.3f} a "
+                f"TomoScore (1/6 is {CATEGORY_STEP:.3f})"
+            )
+        return said
+
 
 def find(tomograms: pd.DataFrame, pairs: pd.DataFrame) -> Findings:
     """Draw the conclusions from the tables of all series together.

@@ -1,0 +1,274 @@
+"""``cryogauge dose``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
+
+if TYPE_CHECKING:
+    from cryogauge.jobs import Outcome
+    from cryogauge.score.dose.batch import DoseItem, DoseSettings
+
+dose_app = typer.Typer(
+    help="How much dose is enough: tomograms of parts of the exposure, what they score, and advice.",
+    rich_markup_mode=MARKUP,
+    no_args_is_help=True,
+)
+
+
+def _doses(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no list of doses such as 16,32,64") from None
+
+
+SeriesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATHS...",
+        help="Tilt series with dose fractions (.mdoc, stacks with an .mdoc, RELION STAR), folders, globs.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it does only what is missing.")
+]
+HalvingsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--halvings",
+        metavar="N",
+        min=0,
+        max=10,
+        help="Halve into even and odd fractions so often; else up to five times.",
+    ),
+]
+DosesOption = Annotated[
+    tuple,
+    typer.Option("--doses", metavar="E,E,…", help="Evenly spaced fractions of these doses, e⁻/Å².", parser=_doses),
+]
+CumulativeOption = Annotated[
+    tuple,
+    typer.Option(
+        "--cumulative", metavar="E,E,…", help="The first fractions up to these doses: with damage.", parser=_doses
+    ),
+]
+VoxelOption = Annotated[
+    float | None, typer.Option("--voxel-size", metavar="A", help="Voxel of the tomograms; by default the pixel.")
+]
+ThicknessOption = Annotated[
+    float, typer.Option("--thickness", metavar="NM", help="Extent of the tomograms along the beam.")
+]
+FilterOption = Annotated[
+    Literal["ramp", "exact", "sirt"], typer.Option("--filter", help="Filter of the reconstruction.")
+]
+MotionOption = Annotated[
+    bool, typer.Option("--motion/--no-motion", help="Undo drift within each movie; off for corrected movies.")
+]
+GainOption = Annotated[
+    Path | None, typer.Option("--gain", metavar="FILE", help="Gain reference (MRC or TIFF), multiplied in.")
+]
+AlignmentOption = Annotated[
+    Path | None, typer.Option("--alignment", metavar="FILE", help="Which alignment, where there are several.")
+]
+TotalOption = Annotated[
+    float | None, typer.Option("--dose", metavar="E", help="Dose of the whole series, where the files do not say.")
+]
+ScratchOption = Annotated[
+    Path | None, typer.Option("--scratch", metavar="DIR", help="Roomy folder for intermediate sums.")
+]
+WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tilt series at a time.")]
+
+
+@dose_app.command(
+    "split",
+    epilog=examples(
+        "cryogauge dose split series.mdoc --out split --halvings 5",
+        "cryogauge dose split 'TS_*.mdoc' --out split --halvings 1 --doses 16,32,64 --gain gain.mrc",
+    ),
+)
+def split(
+    paths: SeriesArgument,
+    out: OutOption,
+    halvings: HalvingsOption = None,
+    doses: DosesOption = "",  # type: ignore[assignment] the parser makes a tuple of it
+    cumulative: CumulativeOption = "",  # type: ignore[assignment]
+    voxel_size: VoxelOption = None,
+    thickness: ThicknessOption = 300.0,
+    filter_: FilterOption = "ramp",
+    motion: MotionOption = True,
+    gain: GainOption = None,
+    alignment: AlignmentOption = None,
+    total: TotalOption = None,
+    scratch: ScratchOption = None,
+    workers: WorkersOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Reconstruct tomograms of parts of the dose, all with the geometry of the whole.
+
+    Writes a folder a tilt series with a tomogram a part and subsets.csv, which says what dose each one has. Exits with
+    1 when some series could not be split.
+    """
+    settings = _settings(
+        halvings, doses, cumulative, voxel_size, thickness, filter_, motion, gain, alignment, total, scratch, workers
+    )
+    outcomes = _run(_items(paths, out, settings), out, study=False, workers=workers, debug=debug)
+    done = {o.item.name: {**o.row, "folder": str(out / o.row["folder"])} for o in outcomes if o.failure is None}
+    if as_json:
+        print_json({"series": done, "failed": _failures(outcomes)})
+    else:
+        for name, row in done.items():
+            print(f"{name}: {row['tomograms']} tomograms of {row['total_e_A2']:g} e⁻/Å² in {row['folder']}")
+    _finish(outcomes)
+
+
+@dose_app.command(
+    "study",
+    epilog=examples(
+        "cryogauge dose study 'TS_*.mdoc' --out study --halvings 5 --doses 16,32,64,128,256",
+        "cryogauge dose study split/tomograms/* --out study",
+    ),
+)
+def study(
+    paths: SeriesArgument,
+    out: OutOption,
+    halvings: HalvingsOption = None,
+    doses: DosesOption = "",  # type: ignore[assignment] the parser makes a tuple of it
+    cumulative: CumulativeOption = "",  # type: ignore[assignment]
+    voxel_size: VoxelOption = None,
+    thickness: ThicknessOption = 300.0,
+    filter_: FilterOption = "ramp",
+    motion: MotionOption = True,
+    gain: GainOption = None,
+    alignment: AlignmentOption = None,
+    total: TotalOption = None,
+    scratch: ScratchOption = None,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
+    ] = "compact",
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="Weights for a model that ships without.")
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
+    ] = "auto",
+    workers: WorkersOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Score tomograms of parts of the dose, and say how much dose is enough.
+
+    Takes tilt series with their dose fractions, whose tomograms are made one at a time and not kept, or folders that
+    `dose split` wrote. Writes dose.csv, pairs.csv, frc.csv, slices.csv, advice.json and report.html. Exits with 1 when
+    some series could not be studied.
+    """
+    from cryogauge import __version__
+    from cryogauge.cli.tables import write_settings
+    from cryogauge.score.dose.batch import load_study
+    from cryogauge.score.dose.page import advice, write_study
+    from cryogauge.score.tomogram import ScoreSettings, weights_checksum
+
+    settings = _settings(
+        halvings, doses, cumulative, voxel_size, thickness, filter_, motion, gain, alignment, total, scratch, workers,
+        model=model, weights=None if weights is None else str(weights), device=device,
+    )  # fmt: skip
+    checksum = weights_checksum(ScoreSettings(model=settings.model, weights=settings.weights))
+    outcomes = _run(_items(paths, out, settings), out, study=True, workers=workers, debug=debug, checksum=checksum)
+    studies = [load_study(out / outcome.row["folder"]) for outcome in outcomes if outcome.failure is None]
+    if studies:
+        used = {"version": __version__, "weights_checksum": checksum, **asdict(settings)}
+        write_settings(out / "settings.json", used)
+        findings = write_study(out, studies, used)
+        found: dict[str, Any] = {"series": len(studies), **advice(findings)}
+        write_settings(out / "advice.json", found)
+        if as_json:
+            print_json({**found, "failed": _failures(outcomes), "report": out / "report.html"})
+        else:
+            for line in findings.lines():
+                print(line)
+        tell(f"{len(studies)} studied; report: {out / 'report.html'}")
+    _finish(outcomes)
+
+
+def _settings(
+    halvings: int | None,
+    doses: tuple[float, ...],
+    cumulative: tuple[float, ...],
+    voxel_size: float | None,
+    thickness: float,
+    filter_: Literal["ramp", "exact", "sirt"],
+    motion: bool,
+    gain: Path | None,
+    alignment: Path | None,
+    total: float | None,
+    scratch: Path | None,
+    workers: int,
+    **network: Any,
+) -> "DoseSettings":
+    from cryogauge.jobs import threads_each
+    from cryogauge.score.dose.batch import DoseSettings
+
+    def text(path: Path | None) -> str | None:
+        return None if path is None else str(path.absolute())
+
+    return DoseSettings(
+        halvings, tuple(doses), tuple(cumulative), voxel_size, thickness, filter_, motion, text(gain), text(alignment),
+        total, text(scratch), threads=threads_each(workers), **network,
+    )  # fmt: skip
+
+
+def _items(paths: list[str], out: Path, settings: "DoseSettings") -> "list[DoseItem]":
+    """Tilt series among the paths, and folders of split ones."""
+    from cryogauge.io import find_tilt_series
+    from cryogauge.score.dose.batch import SUBSETS, DoseItem
+
+    split_before = [path for path in paths if Path(path, SUBSETS).is_file()]
+    others = [path for path in paths if path not in split_before]
+    found = [(Path(path).name, str(Path(path).absolute())) for path in split_before]
+    if others:
+        found += [(source.name, source.uri) for source in find_tilt_series(others)]
+    return [DoseItem(name, uri, out.absolute(), settings) for name, uri in found]
+
+
+def _run(
+    items: "list[DoseItem]", out: Path, *, study: bool, workers: int, debug: bool, checksum: str = ""
+) -> "list[Outcome[DoseItem]]":
+    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.score import make_folder
+    from cryogauge.score.dose.batch import dose_batch
+
+    make_folder(out)
+    outcomes = []
+    try:
+        with show_progress(len(items), "tilt series") as progress:
+            for outcome in dose_batch(items, out, study=study, weights_checksum=checksum, workers=workers):
+                progress.advance(failed=outcome.failure is not None, worked=outcome.state != "already_done")
+                outcomes.append(outcome)
+                if outcome.failure is not None:
+                    if debug and outcome.failure.traceback:
+                        progress.say(outcome.failure.traceback.rstrip())
+                    progress.say(f"failed: {outcome.item.name}: {outcome.failure.message}")
+                    if outcome.failure.hint:
+                        progress.say(f"hint: {outcome.failure.hint}")
+    except KeyboardInterrupt:
+        tell("interrupted: what was done is kept; run the same command again to go on")
+        raise typer.Exit(130) from None
+    return sorted(outcomes, key=lambda outcome: outcome.item.name)
+
+
+def _failures(outcomes: "list[Outcome[DoseItem]]") -> list[dict[str, str]]:
+    return [
+        {"series": o.item.name, "message": o.failure.message, "hint": o.failure.hint}
+        for o in outcomes
+        if o.failure is not None
+    ]
+
+
+def _finish(outcomes: "list[Outcome[DoseItem]]") -> None:
+    if any(outcome.failure is not None for outcome in outcomes):
+        raise typer.Exit(1)

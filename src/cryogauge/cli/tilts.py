@@ -1,0 +1,70 @@
+"""``cryogauge score --tilts``."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from cryogauge.cli.terminal import output_console, print_json, tell
+
+
+def score_tilts(
+    paths: list[str],
+    out: Path,
+    *,
+    pixel_size_A: float | None,
+    alignment: Path | None,
+    workers: int,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Judge tilt images, write what to leave out for other programs, and print the list of it."""
+    from rich.table import Table
+
+    from cryogauge import __version__
+    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.score import make_folder
+    from cryogauge.cli.tables import write_failures, write_settings
+    from cryogauge.io import find_tilt_series
+    from cryogauge.report import Failure
+    from cryogauge.score.tilt_batch import TiltItem, TiltSettings, tilt_batch, write_tilts
+
+    settings = TiltSettings(pixel_size_A, None if alignment is None else str(alignment.absolute()))
+    items = [TiltItem(each.name, each.uri, out.absolute(), settings) for each in find_tilt_series(paths)]
+    make_folder(out)
+    folders, failures = [], []
+    try:
+        with show_progress(len(items), "tilt series") as progress:
+            for outcome in tilt_batch(items, out, workers=workers):
+                progress.advance(failed=outcome.failure is not None, worked=outcome.state != "already_done")
+                if outcome.failure is None:
+                    folders.append(out / outcome.row["folder"])
+                    continue
+                failures.append(Failure(outcome.item.name, outcome.failure.message, outcome.failure.hint))
+                if debug and outcome.failure.traceback:
+                    progress.say(outcome.failure.traceback.rstrip())
+                progress.say(f"failed: {outcome.item.name}: {outcome.failure.message}")
+    except KeyboardInterrupt:
+        tell("interrupted: what was done is kept; run the same command again to go on")
+        raise typer.Exit(130) from None
+    write_failures(out / "failed.csv", failures)
+    used = {"version": __version__, **asdict(settings)}
+    write_settings(out / "settings.json", used)
+    if folders:
+        table = write_tilts(out, sorted(folders), failures, used)
+        left_out = table[~table["keep"]]
+        if as_json:
+            print_json({
+                "tilts": table.to_dict("records"), "failed": [asdict(f) for f in failures], "out": out,
+            })  # fmt: skip
+        else:
+            shown = Table("series", "image", "tilt", "score", "reasons")
+            for row in left_out.to_dict("records"):
+                score = f"{row['score']:.2f}"
+                shown.add_row(row["series"], row["image"], f"{row['tilt_deg']:+.1f}°", score, row["reasons"])
+            output_console().print(shown if len(left_out) else "no image to leave out")
+        tell(f"{len(left_out)} of {len(table)} images to leave out")
+        tell(f"for IMOD, AreTomo, RELION and Warp: {out / 'tomograms'}")
+        tell(f"report: {out / 'report.html'}")
+    if failures:
+        raise typer.Exit(1)

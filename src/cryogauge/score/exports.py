@@ -1,0 +1,232 @@
+"""Scores written into the files that other programs select by: CSV, RELION 5, Warp, copick."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryogauge.io.replace import replacing
+from cryogauge.records import SCORE_COLUMNS, BadInput
+
+#: What scores are exported as.
+KINDS = ("csv", "star", "warp", "copick")
+#: Warp's word for an item that is processed, and for one that a person left out.
+_PROCESSED, _LEAVE_OUT = 1, 5
+#: Columns added to a STAR file; RELION keeps labels it does not know.
+_STAR = {
+    "tomoscore": "cryogaugeTomoScore",
+    "thickness_nm": "cryogaugeThicknessNm",
+    "uncertainty": "cryogaugeUncertainty",
+}
+#: Columns of a RELION 5 STAR that hold the path of a tomogram.
+_PATHS = (
+    "rlnTomoReconstructedTomogram", "rlnTomoReconstructedTomogramHalf1", "rlnTomoReconstructedTomogramHalf2",
+    "rlnTomoReconstructedTomogramDenoised",
+)  # fmt: skip
+
+
+def write_export(
+    kind: str,
+    rows: Sequence[Mapping[str, Any]],
+    selected: Sequence[Mapping[str, Any]],
+    folder: Path,
+    *,
+    template: Path | None = None,
+) -> Path:
+    """Write the selected tomograms for another program.
+
+    Parameters
+    ----------
+    kind
+        ``csv``: the selected rows of the table of scores, ``selected.csv``.
+        ``star``: ``selected.star``, the rows of RELION's ``template`` whose tomograms were selected, with the columns
+        ``cryogaugeTomoScore``, ``cryogaugeThicknessNm`` and ``cryogaugeUncertainty`` added; without a template, a
+        table of ``rlnTomoName`` and these.
+        ``warp``: ``processed_items.json``, all items of the ``template`` (or one a tomogram) with ``TomoScore`` and
+        ``ThicknessNm`` added, and with ``Stat`` saying that those not selected are left out.
+        ``copick``: ``copick_runs.json``, scores and choice of every run and tomogram, and ``copick_runs.txt``, the
+        names of the selected runs separated by commas, as copick's ``--run-names`` takes them.
+    rows, selected
+        Values of ``SCORE_COLUMNS``: all, and those to keep.
+    folder
+        Where to; it exists.
+    template
+        The other program's own file; never altered.
+
+    Returns
+    -------
+    The file written (the first one where there are two).
+
+    Raises
+    ------
+    BadInput
+        When the kind is unknown, the template cannot be read, or no row of it is among the tomograms.
+    """
+    check_exports([kind], template)
+    chosen = {str(row["tomogram"]) for row in selected}
+    if kind == "csv":
+        return _write_csv(selected, folder / "selected.csv")
+    if kind == "star":
+        return _write_star(rows, chosen, folder / "selected.star", template)
+    if kind == "warp":
+        return _write_warp(rows, chosen, folder / "processed_items.json", template)
+    return _write_copick(rows, chosen, folder)
+
+
+def check_exports(kinds: Sequence[str], template: Path | None) -> None:
+    """Raise ``BadInput`` for an unknown kind, and for a template that none of the kinds has a use for."""
+    for kind in kinds:
+        if kind not in KINDS:
+            raise BadInput(f"nothing is exported as {kind!r}", f"one of: {', '.join(KINDS)}")
+    if template is not None and not {"star", "warp"} & set(kinds):
+        raise BadInput(f"{template} is no use without an export as star or warp", "add --export star")
+
+
+def match_names(wanted: Sequence[str], tomograms: Sequence[str]) -> dict[str, str]:
+    """For each of another program's names the tomogram meant.
+
+    A name is that of a tomogram, or stands in it between other signs than letters and digits, as ``TS_01`` in
+    ``rec_TS_01_10.00Apx``. Names that fit none are left out.
+
+    Raises
+    ------
+    BadInput
+        When one fits several.
+    """
+    found = {}
+    for name in wanted:
+        fits = [name] if name in tomograms else [each for each in tomograms if _within(name, each)]
+        if len(fits) > 1:
+            raise BadInput(
+                f"{name} may be {' or '.join(fits[:3])}", "score one tomogram of each, or give them the same names"
+            )
+        if fits:
+            found[name] = fits[0]
+    return found
+
+
+def _within(name: str, tomogram: str) -> bool:
+    start = tomogram.find(name)
+    while start >= 0:
+        before, after = tomogram[:start], tomogram[start + len(name) :]
+        if not (before and before[-1].isalnum()) and not (after and after[0].isalnum()):
+            return True
+        start = tomogram.find(name, start + 1)
+    return False
+
+
+def _write_csv(selected: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(SCORE_COLUMNS)
+        for row in selected:
+            table.writerow([_cell(row.get(column)) for column in SCORE_COLUMNS])
+    return path
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return " ".join(value)
+    return "" if value is None or value != value else value
+
+
+def _write_star(rows: Sequence[Mapping[str, Any]], chosen: set[str], path: Path, template: Path | None) -> Path:
+    import pandas as pd
+    import starfile
+
+    from cryogauge.io.tilts.relion import read_star
+
+    scores = {str(row["tomogram"]): row for row in rows}
+    if template is None:
+        names = [name for name in scores if name in chosen]
+        blocks = {"global": pd.DataFrame({"rlnTomoName": names})}
+        matched = dict(zip(names, names, strict=True))
+        block = "global"
+    else:
+        blocks = read_star(template)
+        block = next((name for name, table in blocks.items() if "rlnTomoName" in table.columns), "")
+        if not block:
+            raise BadInput(f"{template} lists no tomograms", "give RELION 5's tomograms.star")
+        matched = _match_star(blocks[block], list(scores))
+        if not matched:
+            raise BadInput(
+                f"no tomogram of {template} is among those scored",
+                "their names, or the paths of their reconstructions, must be found again",
+            )
+    table = blocks[block]
+    kept = table[[matched.get(str(name)) in chosen for name in table["rlnTomoName"]]].copy()
+    for column, label in _STAR.items():
+        values = [scores[matched[str(name)]].get(column) for name in kept["rlnTomoName"]]
+        kept[label] = [-1.0 if value is None or value != value else float(value) for value in values]
+    written: dict[str, Any] = {**blocks, block: kept}
+    with replacing(path) as temporary:
+        starfile.write(written, temporary, overwrite=True)
+    return path
+
+
+def _match_star(table: Any, tomograms: list[str]) -> dict[str, str]:
+    """By the name of a reconstruction's file where one was scored, else by the series' name."""
+    by_file = {
+        str(row["rlnTomoName"]): Path(str(row[column])).stem
+        for row in table.to_dict("records")
+        for column in _PATHS
+        if column in row and Path(str(row[column])).stem in tomograms
+    }
+    others = [str(name) for name in table["rlnTomoName"] if str(name) not in by_file]
+    return by_file | match_names(others, tomograms)
+
+
+def _write_warp(rows: Sequence[Mapping[str, Any]], chosen: set[str], path: Path, template: Path | None) -> Path:
+    scores = {str(row["tomogram"]): row for row in rows}
+    if template is None:
+        items: list[dict[str, Any]] = [{"Path": f"{name}.tomostar", "Stat": _PROCESSED} for name in scores]
+    else:
+        items = _warp_items(template)
+    matched = match_names([Path(str(item["Path"])).stem for item in items], list(scores))
+    if not matched:
+        raise BadInput(f"no item of {template} is among the tomograms scored", "their names must be found again")
+    for item in items:
+        name = matched.get(Path(str(item["Path"])).stem)
+        if name is None:
+            continue
+        row = scores[name]
+        item["TomoScore"] = _number(row.get("tomoscore"))
+        item["ThicknessNm"] = _number(row.get("thickness_nm"))
+        item["Stat"] = item.get("Stat", _PROCESSED) if name in chosen else _LEAVE_OUT
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(items, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _warp_items(template: Path) -> list[dict[str, Any]]:
+    again = "give the processed_items.json of Warp's processing folder"
+    try:
+        items = json.loads(template.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{template} cannot be read: {(error.strerror or 'refused').lower()}", again) from error
+    except ValueError as error:
+        raise BadInput(f"{template} is no JSON: {error}", again) from error
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "Path" in item for item in items):
+        raise BadInput(f"{template} is no list of Warp's items", again)
+    return items
+
+
+def _write_copick(rows: Sequence[Mapping[str, Any]], chosen: set[str], folder: Path) -> Path:
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        name = str(row["tomogram"])
+        values = {column: _number(value) if isinstance(value, float) else value for column, value in row.items()}
+        runs.setdefault(name.split("/")[0], []).append({**values, "selected": name in chosen})
+    path = folder / "copick_runs.json"
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(runs, indent=2, default=str) + "\n", encoding="utf-8")
+    names = [run for run, tomograms in runs.items() if any(each["selected"] for each in tomograms)]
+    with replacing(folder / "copick_runs.txt") as temporary:
+        temporary.write_text(",".join(names) + "\n", encoding="utf-8")
+    return path
+
+
+def _number(value: Any) -> float | None:
+    """A number, or None where there is none: JSON knows no NaN."""
+    return None if value is None or value != value else round(float(value), 6)

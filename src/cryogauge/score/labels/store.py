@@ -1,0 +1,266 @@
+"""Labels in SQLite, or in PostgreSQL by its URL: several people may write at once."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+
+from cryogauge.records import BadInput, Retryable
+
+_VERSION = 1
+_TABLES = sa.MetaData()
+_SCHEMA = sa.Table("cryogauge_labels_schema", _TABLES, sa.Column("version", sa.Integer, primary_key=True))
+_SLICES = sa.Table(
+    "cryogauge_slices",
+    _TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("content", sa.String(64), nullable=False),
+    sa.Column("z", sa.Integer, nullable=False),
+    sa.Column("tomogram", sa.Text, nullable=False),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("pixel_size_A", sa.Float, nullable=False),
+    sa.UniqueConstraint("content", "z"),
+)
+_LABELS = sa.Table(
+    "cryogauge_labels",
+    _TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("slice_id", sa.ForeignKey("cryogauge_slices.id"), nullable=False),
+    sa.Column("annotator", sa.String(64), nullable=False),
+    sa.Column("category", sa.Integer, nullable=False),
+    sa.Column("width_px", sa.Float),
+    sa.Column("repeat", sa.Boolean, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("labelled_at", sa.String(32), nullable=False),
+    # A slice is labelled once, and once more as a check; a key pressed in two windows counts once.
+    sa.UniqueConstraint("annotator", "slice_id", "repeat"),
+    sqlite_autoincrement=True,  # ids never come back, so that the last label is always the one with the highest
+)
+#: Inserting what may be there already is not in the common language.
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+#: Two that come first at once must not both make the tables.
+_ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(1129730097)"}
+#: Slices written in one statement: SQLite takes some thousand parameters.
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class LabelSlice:
+    """A slice that may be labelled.
+
+    Attributes
+    ----------
+    content
+        Key of the tomogram's content, by which it is known wherever it lies.
+    z
+        Index of the slice, from 0.
+    tomogram, uri
+        What it is called and where it is.
+    pixel_size_A
+        Edge of a pixel in Å.
+    """
+
+    content: str
+    z: int
+    tomogram: str
+    uri: str
+    pixel_size_A: float
+
+
+@dataclass(frozen=True)
+class Label:
+    """What one person said of one slice.
+
+    Attributes
+    ----------
+    category
+        0 to 5, see :data:`cryogauge.score.labels.categories.CATEGORIES`.
+    width_px
+        Width measured on the slice in pixels, None when nothing was measured.
+    seconds
+        Time from seeing the slice to the label.
+    """
+
+    category: int
+    width_px: float | None
+    seconds: float
+
+
+class LabelStore:
+    """Labels and the slices they belong to; safe to use from several threads and processes.
+
+    Parameters
+    ----------
+    place
+        Path of a SQLite file or URL (``postgresql://user@host/database``).
+    create
+        Make file and tables where there are none.
+
+    Raises
+    ------
+    BadInput
+        When there is no such file or database, it is no store of labels, or one of another version.
+    Retryable
+        When the server cannot be reached, or the disk is full.
+    """
+
+    def __init__(self, place: str | Path, *, create: bool = True) -> None:
+        self._engine = _engine(str(place), create)
+        self.name = self._engine.url.render_as_string(hide_password=True).removeprefix("sqlite:///")
+        try:
+            self._prepare(create)
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> "LabelStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add_slices(self, slices: Sequence[LabelSlice]) -> dict[tuple[str, int], int]:
+        """Make slices known; where they are known already, their name, place and pixel size are brought up to date.
+
+        Returns
+        -------
+        ``{(content, z): id}`` of those given.
+        """
+        insert = _INSERTS[self._engine.dialect.name]
+        ids: dict[tuple[str, int], int] = {}
+        by_key = {(each.content, each.z): each for each in slices}
+        unique = [by_key[key] for key in sorted(by_key)]  # two that write in one order cannot wait for each other
+        with self._transaction() as connection:
+            for first in range(0, len(unique), _CHUNK):
+                statement = insert(_SLICES).values([vars(each) for each in unique[first : first + _CHUNK]])
+                updated = {name: statement.excluded[name] for name in ("tomogram", "uri", "pixel_size_A")}
+                statement = statement.on_conflict_do_update(index_elements=["content", "z"], set_=updated)
+                rows = connection.execute(statement.returning(_SLICES.c.content, _SLICES.c.z, _SLICES.c.id))
+                ids |= {(row.content, row.z): row.id for row in rows}
+        return ids
+
+    def labelled(self, annotator: str) -> list[tuple[int, bool]]:
+        """``(slice id, whether as a repeat)`` of all that somebody has labelled, in the order of labelling."""
+        query = sa.select(_LABELS.c.slice_id, _LABELS.c.repeat).where(_LABELS.c.annotator == annotator)
+        with self._transaction() as connection:
+            return [(slice_id, repeat) for slice_id, repeat in connection.execute(query.order_by(_LABELS.c.id))]
+
+    def add(self, slice_id: int, annotator: str, label: Label, *, repeat: bool) -> bool:
+        """Keep a label at once; False when there is one already, which stays."""
+        values = {
+            **vars(label), "slice_id": slice_id, "annotator": annotator, "repeat": repeat,
+            "labelled_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }  # fmt: skip
+        try:
+            with self._transaction() as connection:
+                connection.execute(sa.insert(_LABELS).values(values))
+        except IntegrityError:
+            return False
+        return True
+
+    def remove(self, slice_id: int, annotator: str, *, repeat: bool) -> bool:
+        """Take a label back; False when there is none."""
+        chosen = (_LABELS.c.slice_id == slice_id, _LABELS.c.annotator == annotator, _LABELS.c.repeat == repeat)
+        with self._transaction() as connection:
+            return connection.execute(sa.delete(_LABELS).where(*chosen)).rowcount > 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every label with its slice, in the order of labelling: the stored columns of ``LABEL_COLUMNS``."""
+        query = sa.select(
+            _SLICES.c.tomogram, _SLICES.c.uri, _SLICES.c.z, _SLICES.c.pixel_size_A,
+            _LABELS.c.annotator, _LABELS.c.category, _LABELS.c.width_px, _LABELS.c.repeat, _LABELS.c.seconds,
+            _LABELS.c.labelled_at,
+        ).join(_SLICES)  # fmt: skip
+        with self._transaction() as connection:
+            return [dict(row) for row in connection.execute(query.order_by(_LABELS.c.id)).mappings()]
+
+    def _prepare(self, create: bool) -> None:
+        with self._transaction() as connection:
+            if create:
+                connection.exec_driver_sql(_ALONE[self._engine.dialect.name])
+            tables = set(sa.inspect(connection).get_table_names())
+            if _SCHEMA.name not in tables:
+                if not create or (tables and self._engine.dialect.name == "sqlite"):
+                    raise BadInput(f"{self.name} holds no labels", "give what `cryogauge label slices` wrote")
+                for table in _TABLES.sorted_tables:
+                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                insert = _INSERTS[self._engine.dialect.name]
+                connection.execute(insert(_SCHEMA).values(version=_VERSION).on_conflict_do_nothing())
+            version = connection.execute(sa.select(_SCHEMA.c.version)).scalar()
+        if version != _VERSION:
+            raise BadInput(
+                f"{self.name} was written by another version of cryogauge (labels version {version}, not {_VERSION})",
+                "export the labels with that version, or keep new ones elsewhere",
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """A transaction; the database's errors as ours."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            raise _told(self.name, error) from error
+
+
+def _engine(place: str, create: bool) -> sa.Engine:
+    if "://" not in place:
+        path = Path(place)
+        if not path.exists() and not create:
+            raise BadInput(f"{place} does not exist", "check the path")
+        if not path.parent.is_dir():
+            raise BadInput(f"there is no folder {path.parent}", "make it first")
+        url = sa.URL.create("sqlite", database=str(path))
+    else:
+        try:
+            url = sa.make_url(place)
+        except ArgumentError as error:
+            raise BadInput("this is no URL of a database", "write postgresql://user@host/database") from error
+        if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+            raise BadInput(
+                f"labels cannot be kept in {url.drivername}", "give a path (SQLite) or postgresql://user@host/database"
+            )
+        url = url.set(drivername="postgresql+psycopg")
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+    except ModuleNotFoundError as error:
+        raise BadInput("PostgreSQL's driver is missing", "pip install 'cryogauge[postgres]'") from error
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    """Readers and a writer at a time, and waiting instead of failing where two write."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _told(name: str, error: DBAPIError) -> BadInput | Retryable:
+    what = " ".join(str(error.orig).split())
+    code = getattr(error.orig, "sqlite_errorname", "")
+    if code == "SQLITE_FULL":
+        return Retryable(f"no space is left for {name}", "free some space and label on")
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return Retryable(f"{name} is locked by another program", "close it and try again")
+    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return BadInput(f"{name} is damaged or no store of labels", "give what `cryogauge label slices` wrote")
+    if code or not isinstance(error, OperationalError):
+        return BadInput(f"cannot use {name}: {what}", "check the path, the address and what you may do there")
+    return Retryable(f"cannot use {name}: {what}", "check that the server runs and can be reached")

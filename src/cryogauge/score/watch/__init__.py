@@ -1,0 +1,1 @@
+"""Judging what lands in a folder, as it lands."""
