@@ -77,7 +77,7 @@ def test_every_kind_of_specimen_is_described():
 def test_every_flag_is_described():
     raised = {
         flag
-        for path in (ROOT / "src" / "cryogauge" / "score").glob("*.py")
+        for path in (ROOT / "src" / "cryogauge" / "score").rglob("*.py")
         for flag in re.findall(r'notes\["(\w+)"\] = ', path.read_text())
     }
     page = (ROOT / "docs" / "reference" / "flags.md").read_text()

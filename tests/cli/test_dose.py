@@ -48,7 +48,7 @@ def session(tmp_path_factory):
 
 def test_a_study_says_how_much_dose_is_enough(session, tmp_path):
     done = run(tmp_path, "dose", "study", session / "TS_1.mrc", "--out", "study", "--halvings", 1, "--doses", "75,225",
-               "--thickness", 106, "--no-motion", "--json")  # fmt: skip
+               "--thickness", 106, "--motion", "none", "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["series"] == 1
@@ -58,7 +58,7 @@ def test_a_study_says_how_much_dose_is_enough(session, tmp_path):
     assert sorted(table["dose_e_A2"]) == [75, 150, 150, 225, 300]
     assert json.loads((tmp_path / "study" / "advice.json").read_text())["log2_fit"] == found["log2_fit"]
     again = run(tmp_path, "dose", "study", session / "TS_1.mrc", "--out", "study", "--halvings", 1, "--doses", "75,225",
-                "--thickness", 106, "--no-motion")  # fmt: skip
+                "--thickness", 106, "--motion", "none")  # fmt: skip
     assert again.returncode == 0
     assert "of the full score" in again.stdout
 

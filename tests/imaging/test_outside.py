@@ -1,5 +1,7 @@
 """Alignment by other programs, for which stand-ins speak: they take the same arguments and leave the same files."""
 
+import os
+import shutil
 import stat
 import sys
 from dataclasses import replace
@@ -9,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cryogauge.imaging.outside import align, find_program
+from cryogauge.imaging.outside import align, find_program, relion_motion
 from cryogauge.records import TILT_COLUMNS, BadInput, Retryable, TiltSeries
+
+RELION = shutil.which("relion_run_motioncorr")  # asked before tests hide what is installed
 
 ARETOMO = """
 import sys
@@ -123,3 +127,31 @@ def test_failures_of_programs_are_told(series, tmp_path):
     (tmp_path / "bin" / "AreTomo").write_text("no program")
     with pytest.raises(BadInput, match="cannot be run"):
         align(series, "aretomo", tmp_path)
+
+
+@pytest.mark.skipif(not RELION, reason="relion_run_motioncorr is not installed (Debian: apt install relion)")
+def test_relion_itself_finds_the_drift_that_we_find(tmp_path, monkeypatch):
+    """The sign and the size of what RELION writes, by RELION's own program."""
+    from cryogauge.imaging.motion import register_frames
+    from cryogauge.io import MrcWriter, read_motion
+    from tests.imaging.test_motion import drift, movie
+
+    monkeypatch.setenv("CRYOGAUGE_MOTIONCORR", str(RELION))
+    monkeypatch.setenv("PATH", os.defpath)
+    path = drift(12, reach=(8.0, -5.0))
+    frames = movie(path, counts=3.0, size=(256, 320))
+    with MrcWriter(tmp_path / "a.mrc", frames.shape, 2.0, stack=True) as writer:
+        for frame in frames:
+            writer.append(frame.astype(np.float32))
+    (tmp_path / "run").mkdir()
+    stars = relion_motion([tmp_path / "a.mrc"], 2.0, tmp_path / "run")
+    found = read_motion(stars[0], 12)
+    np.testing.assert_allclose(found, path, atol=0.5)
+    np.testing.assert_allclose(found, register_frames(frames), atol=0.6)
+    with pytest.raises(BadInput, match="12 frames, not of 10"):
+        read_motion(stars[0], 10)
+
+
+def test_without_relion_it_is_said(tmp_path):
+    with pytest.raises(BadInput, match="relion_run_motioncorr is not on the PATH"):
+        relion_motion([tmp_path / "a.mrc"], 2.0, tmp_path)

@@ -11,6 +11,7 @@ from cryogauge.cli.demo import demo
 from cryogauge.cli.dose import dose_app
 from cryogauge.cli.gather import gather
 from cryogauge.cli.label import label_app
+from cryogauge.cli.reconstruct import reconstruct
 from cryogauge.cli.score import score
 from cryogauge.cli.simulate import simulate_app
 from cryogauge.cli.terminal import MARKUP, complain, examples
@@ -47,6 +48,13 @@ app.command(
         "cryogauge watch /data/session --out session --once",
     ),
 )(watch)
+app.command(
+    rich_help_panel="Judge",
+    epilog=examples(
+        "cryogauge reconstruct TS_01.mrc --out tomograms --voxel-size 10",
+        "cryogauge reconstruct tomograms.star --out tomograms --voxel-size 13.5 --thickness 250",
+    ),
+)(reconstruct)
 app.command(
     rich_help_panel="Try it",
     epilog=examples("cryogauge demo --out demo"),

@@ -67,7 +67,12 @@ FilterOption = Annotated[
     Literal["ramp", "exact", "sirt"], typer.Option("--filter", help="Filter of the reconstruction.")
 ]
 MotionOption = Annotated[
-    bool, typer.Option("--motion/--no-motion", help="Undo drift within each movie; off for corrected movies.")
+    Literal["auto", "own", "relion", "none"],
+    typer.Option("--motion", help="Drift within movies: RELION's results if named, else own; none for corrected ones."),
+]
+AlignOption = Annotated[
+    Literal["auto", "aretomo", "imod", "preview"],
+    typer.Option("--align", help="What aligns a series that is not: AreTomo or IMOD if installed, else a preview."),
 ]
 GainOption = Annotated[
     Path | None, typer.Option("--gain", metavar="FILE", help="Gain reference (MRC or TIFF), multiplied in.")
@@ -100,7 +105,8 @@ def split(
     voxel_size: VoxelOption = None,
     thickness: ThicknessOption = 300.0,
     filter_: FilterOption = "ramp",
-    motion: MotionOption = True,
+    motion: MotionOption = "auto",
+    align: AlignOption = "auto",
     gain: GainOption = None,
     alignment: AlignmentOption = None,
     total: TotalOption = None,
@@ -115,7 +121,19 @@ def split(
     1 when some series could not be split.
     """
     settings = _settings(
-        halvings, doses, cumulative, voxel_size, thickness, filter_, motion, gain, alignment, total, scratch, workers
+        halvings,
+        doses,
+        cumulative,
+        voxel_size,
+        thickness,
+        filter_,
+        motion,
+        align,
+        gain,
+        alignment,
+        total,
+        scratch,
+        workers,
     )
     outcomes = _run(_items(paths, out, settings), out, study=False, workers=workers, debug=debug)
     done = {o.item.name: {**o.row, "folder": str(out / o.row["folder"])} for o in outcomes if o.failure is None}
@@ -143,7 +161,8 @@ def study(
     voxel_size: VoxelOption = None,
     thickness: ThicknessOption = 300.0,
     filter_: FilterOption = "ramp",
-    motion: MotionOption = True,
+    motion: MotionOption = "auto",
+    align: AlignOption = "auto",
     gain: GainOption = None,
     alignment: AlignmentOption = None,
     total: TotalOption = None,
@@ -174,8 +193,8 @@ def study(
     from cryogauge.score.tomogram import ScoreSettings, weights_checksum
 
     settings = _settings(
-        halvings, doses, cumulative, voxel_size, thickness, filter_, motion, gain, alignment, total, scratch, workers,
-        model=model, weights=None if weights is None else str(weights), device=device,
+        halvings, doses, cumulative, voxel_size, thickness, filter_, motion, align, gain, alignment, total, scratch,
+        workers, model=model, weights=None if weights is None else str(weights), device=device,
     )  # fmt: skip
     checksum = weights_checksum(ScoreSettings(model=settings.model, weights=settings.weights))
     outcomes = _run(_items(paths, out, settings), out, study=True, workers=workers, debug=debug, checksum=checksum)
@@ -202,7 +221,8 @@ def _settings(
     voxel_size: float | None,
     thickness: float,
     filter_: Literal["ramp", "exact", "sirt"],
-    motion: bool,
+    motion: Literal["auto", "own", "relion", "none"],
+    align: Literal["auto", "aretomo", "imod", "preview"],
     gain: Path | None,
     alignment: Path | None,
     total: float | None,
@@ -217,8 +237,8 @@ def _settings(
         return None if path is None else str(path.absolute())
 
     return DoseSettings(
-        halvings, tuple(doses), tuple(cumulative), voxel_size, thickness, filter_, motion, text(gain), text(alignment),
-        total, text(scratch), threads=threads_each(workers), **network,
+        halvings, tuple(doses), tuple(cumulative), voxel_size, thickness, filter_, motion, align, text(gain),
+        text(alignment), total, text(scratch), threads=threads_each(workers), **network,
     )  # fmt: skip
 
 

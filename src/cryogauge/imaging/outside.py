@@ -1,12 +1,13 @@
-"""Alignment of a tilt series by a program that the site has: AreTomo, or IMOD's patch tracking.
+"""Alignment by a program that the site has: tilt series by AreTomo or IMOD's patch tracking, frames by RELION.
 
-The images are handed over as an MRC stack with its tilt angles in a folder of its own, and the program's own file is
-read back. The programs are found on the PATH, or where ``CRYOGAUGE_ARETOMO`` and ``CRYOGAUGE_BATCHRUNTOMO`` say.
+Images are handed over in a folder of their own, and the program's own file is read back. The programs are found on the
+PATH, or where ``CRYOGAUGE_ARETOMO``, ``CRYOGAUGE_BATCHRUNTOMO`` and ``CRYOGAUGE_MOTIONCORR`` say.
 """
 
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,21 +15,22 @@ from typing import Literal
 import numpy as np
 
 from cryogauge.imaging.coarse import align_coarsely
+from cryogauge.imaging.threads import thread_count
 from cryogauge.imaging.tilted import Aligner
 from cryogauge.io import MrcWriter, read_tilt_series
 from cryogauge.records import BadInput, Retryable, TiltSeries
 
 Alignment = Literal["auto", "aretomo", "imod", "preview"]
 
-_NAMES = {"aretomo": ("AreTomo2", "AreTomo"), "imod": ("batchruntomo",)}
-_VARIABLES = {"aretomo": "CRYOGAUGE_ARETOMO", "imod": "CRYOGAUGE_BATCHRUNTOMO"}
+_NAMES = {"aretomo": ("AreTomo2", "AreTomo"), "imod": ("batchruntomo",), "relion": ("relion_run_motioncorr",)}
+_VARIABLES = {"aretomo": "CRYOGAUGE_ARETOMO", "imod": "CRYOGAUGE_BATCHRUNTOMO", "relion": "CRYOGAUGE_MOTIONCORR"}
 _LONGEST_PX = 2048  # finer images align no better and take longer
 _PATCH_A = 5000.0
 _HOURS = 3
 
 
 def find_program(kind: str) -> str | None:
-    """The path of ``aretomo`` or ``imod`` (its batchruntomo) on this machine; None where it is not installed."""
+    """The path of ``aretomo``, ``imod`` (its batchruntomo) or ``relion`` (its relion_run_motioncorr); None for none."""
     named = os.environ.get(_VARIABLES[kind])
     candidates = (named,) if named else _NAMES[kind]
     return next((path for path in map(shutil.which, candidates) if path), None)
@@ -66,11 +68,7 @@ def align(series: TiltSeries, how: Alignment, folder: Path, *, thickness_nm: flo
         how = "aretomo" if find_program("aretomo") else "imod" if find_program("imod") else "preview"
     if how == "preview":
         return align_coarsely(series, thickness_nm=thickness_nm)
-    program = find_program(how)
-    if program is None:
-        raise BadInput(
-            f"{' or '.join(_NAMES[how])} is not on the PATH", f"install it, set {_VARIABLES[how]}, or align by preview"
-        )
+    program = _required(how)
     stack, pixel = _hand_over(series, folder)
     if how == "aretomo":
         found = _aretomo(program, stack, pixel, series, thickness_nm)
@@ -79,6 +77,68 @@ def align(series: TiltSeries, how: Alignment, folder: Path, *, thickness_nm: flo
     columns = ["tilt_deg", "axis_deg", "shift_x_A", "shift_y_A"]
     told = {name: found.table[name].to_numpy() for name in columns}
     return replace(series, table=series.table.assign(**told, used=found.used & series.used), alignment=how)
+
+
+def relion_motion(movies: Sequence[Path], pixel_size_A: float, folder: Path, *, gain: Path | None = None) -> list[Path]:
+    """Register the frames of movies by RELION's own whole-frame motion correction, on the processor.
+
+    Parameters
+    ----------
+    movies
+        MRC or TIFF files.
+    pixel_size_A
+        Of the movies.
+    folder
+        For what RELION reads and leaves; exists.
+    gain
+        Gain reference, as RELION takes it.
+
+    Returns
+    -------
+    The STAR file of each movie, for :func:`cryogauge.io.read_motion`.
+
+    Raises
+    ------
+    BadInput
+        When RELION is not installed.
+    Retryable
+        When it fails; its log is named.
+    """
+    program = _required("relion")
+    names = []
+    for k, movie in enumerate(movies):
+        link = folder / f"{k:04d}{movie.suffix}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(movie.absolute())
+        names.append(link.name)
+    text = (
+        "data_optics\n\nloop_\n_rlnOpticsGroupName #1\n_rlnOpticsGroup #2\n_rlnMicrographOriginalPixelSize #3\n"
+        "_rlnVoltage #4\n_rlnSphericalAberration #5\n_rlnAmplitudeContrast #6\n"
+        f"one 1 {pixel_size_A:.4f} 300 2.7 0.1\n\n"
+        "data_movies\n\nloop_\n_rlnMicrographMovieName #1\n_rlnOpticsGroup #2\n"
+    )
+    (folder / "movies.star").write_text(text + "".join(f"{name} 1\n" for name in names), encoding="ascii")
+    command = [
+        program, "--i", "movies.star", "--o", "motion/", "--use_own", "--j", str(thread_count()), "--patch_x", "1",
+        "--patch_y", "1", "--bfactor", "150", "--dose_per_frame", "1", "--first_frame_sum", "1", "--last_frame_sum",
+        "-1",
+    ]  # fmt: skip
+    _run([*command, *(["--gainref", str(gain.absolute())] if gain else [])], folder)
+    stars = [folder / "motion" / Path(name).with_suffix(".star") for name in names]
+    missing = [star for star in stars if not star.is_file()]
+    if missing:
+        raise Retryable(f"RELION registered all but {len(missing)} of {len(stars)} movies", f"see {folder / 'log.txt'}")
+    return stars
+
+
+def _required(kind: str) -> str:
+    program = find_program(kind)
+    if program is None:
+        raise BadInput(
+            f"{' or '.join(_NAMES[kind])} is not on the PATH",
+            f"install it, say by {_VARIABLES[kind]} where it is, or use cryogauge's own alignment",
+        )
+    return program
 
 
 def _hand_over(series: TiltSeries, folder: Path) -> tuple[Path, float]:

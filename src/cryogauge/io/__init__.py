@@ -12,7 +12,9 @@ from cryogauge.io.tilts import (
     find_tilt_series,
     open_movie,
     read_gain,
+    read_motion,
     read_tilt_series,
+    tilt_series_key,
     write_exclusions,
 )
 
@@ -26,10 +28,12 @@ __all__ = [
     "open_movie",
     "open_volume",
     "read_gain",
+    "read_motion",
     "read_picks",
     "read_picture",
     "read_tilt_series",
     "registered_formats",
+    "tilt_series_key",
     "write_exclusions",
     "write_mrc",
     "write_picks",

@@ -14,10 +14,10 @@ from cryogauge.records import TILT_COLUMNS, BadInput, TiltSeries
 def write_tilt_series(folder: str | Path, name: str, series: TiltSeries) -> dict[str, Path]:
     """Write a tilt series for SerialEM's and IMOD's readers.
 
-    ``NAME.mrc`` holds the images in the table's order; ``NAME.mrc.mdoc`` angles, doses, the tilt axis, the
-    defocus (µm, negative for underfocus) and the movies that the table names; ``NAME.rawtlt`` and ``NAME.tlt`` the tilt angles; ``NAME.xf`` the
-    transforms from input to aligned images, A11 A12 A21 A22 DX DY in pixels about the image's centre, which undo
-    the shifts and turn the tilt axis upright.
+    ``NAME.mrc`` holds the images in the table's order; ``NAME.mrc.mdoc`` angles, doses, the tilt axis, the defocus (µm,
+    negative for underfocus) and the movies that the table names; ``NAME.rawtlt`` and ``NAME.tlt`` the tilt angles;
+    ``NAME.xf`` the transforms from input to aligned images, A11 A12 A21 A22 DX DY in pixels about the image's centre,
+    which undo the shifts and turn the tilt axis upright.
 
     Parameters
     ----------

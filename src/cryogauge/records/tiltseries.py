@@ -26,6 +26,7 @@ OPTIONAL_TILT_COLUMNS = (
     "magnification",  # by which the image must be enlarged about its centre before reconstruction
     "image",  # name of the image: its file, or its place in the stack as text
     "movie",  # path of the movie the image is the sum of
+    "motion",  # path of what is known of the drift within it
 )
 
 

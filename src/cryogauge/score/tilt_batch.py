@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cryogauge.imaging.tilted import Aligner
-from cryogauge.io import content_key, read_tilt_series, write_exclusions
+from cryogauge.io import read_tilt_series, tilt_series_key, write_exclusions
 from cryogauge.io.replace import replacing
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 from cryogauge.records import TiltSeries
@@ -63,7 +63,7 @@ def tilt_batch(items: Sequence[TiltItem], out: Path, *, workers: int = 1) -> Ite
 
     def key(item: TiltItem) -> LedgerKey:
         settings = json.dumps({"version": __version__, **asdict(item.settings)}, sort_keys=True)
-        content = content_key(item.uri.split("::")[0])
+        content = tilt_series_key(item.uri, item.settings.alignment)
         return LedgerKey(item.name, content, "", hashlib.sha256(settings.encode()).hexdigest())
 
     with Ledger(out / "ledger.sqlite") as ledger:

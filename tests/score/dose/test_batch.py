@@ -20,7 +20,7 @@ from cryogauge.score.dose.page import write_study
 from cryogauge.score.dose.split import split_tomograms
 from tests.score.dose.conftest import simulated
 
-SETTINGS = DoseSettings(halvings=2, doses_e_A2=(150.0,), thickness_nm=106.08, register=False)
+SETTINGS = DoseSettings(halvings=2, doses_e_A2=(150.0,), thickness_nm=106.08, motion="none")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,8 @@ def test_what_cannot_be_opened(series, tmp_path, exposures):
 
 def test_a_table_of_a_split_is_not_trusted(tmp_path):
     write_mrc(tmp_path / "whole.mrc", np.ones((4, 8, 8), np.float32), 10.0)
-    row = {"series": "x", "subset": "whole", "kind": "whole", "path": "", "share": 1.0, "dose_e_A2": 100.0}
+    row = {"series": "x", "subset": "whole", "kind": "whole", "path": "", "share": 1.0, "dose_e_A2": 100.0,
+           "alignment": "x.xf"}  # fmt: skip
     pd.DataFrame([{**row, "file": "../../etc/passwd"}]).to_csv(tmp_path / "subsets.csv", index=False)
     with pytest.raises(BadInput, match="outside its folder"):
         list(read_split(tmp_path))

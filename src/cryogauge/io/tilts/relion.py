@@ -20,6 +20,7 @@ _TEXT = (
     "rlnMicrographName",
     "rlnMicrographNameEven",
     "rlnMicrographNameOdd",
+    "rlnMicrographMetadata",
 )
 
 
@@ -162,6 +163,7 @@ def smallest_step(prior: np.ndarray) -> float:
 def _put_paths(table: pd.DataFrame, rows: pd.DataFrame, find: Callable[[str], Path | None]) -> None:
     for name, column in (
         ("rlnMicrographMovieName", "movie"),
+        ("rlnMicrographMetadata", "motion"),
         ("rlnMicrographNameEven", "image_even"),
         ("rlnMicrographNameOdd", "image_odd"),
     ):

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import math
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from cryogauge.imaging.outside import Alignment, align, relion_motion
 from cryogauge.imaging.reconstruction import Filter
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 from cryogauge.records import BadInput, TiltSeries, Volume
@@ -20,6 +22,10 @@ from cryogauge.score.dose.split import Exposures, Reconstruction, split_tomogram
 
 if TYPE_CHECKING:
     from cryogauge.score.dose.study import SeriesStudy
+
+#: Word for tomograms of our own coarse alignment.
+PREVIEW = "preview"
+Motion = Literal["auto", "own", "relion", "none"]
 
 #: Table of the tomograms in the folder of a split series.
 SUBSETS = "subsets.csv"
@@ -39,8 +45,13 @@ class DoseSettings:
         far as there are fractions.
     doses_e_A2, cumulative_e_A2
         Doses of evenly spaced fractions, and of the first fractions.
-    voxel_size_A, thickness_nm, filter, register
+    voxel_size_A, thickness_nm, filter
         See :class:`cryogauge.score.dose.split.Reconstruction`.
+    motion
+        Drift within movies: ``own`` registers whole frames, ``relion`` lets RELION do so, ``none`` takes the frames as
+        they are; ``auto`` takes over what RELION's STAR names, and else is ``own``.
+    align
+        What aligns a series that is not; see :func:`cryogauge.imaging.outside.align`.
     gain
         Path of the gain reference; None for movies that are corrected.
     alignment
@@ -59,7 +70,8 @@ class DoseSettings:
     voxel_size_A: float | None = None
     thickness_nm: float = 300.0
     filter: Filter = "ramp"
-    register: bool = True
+    motion: Motion = "auto"
+    align: Alignment = "auto"
     gain: str | None = None
     alignment: str | None = None
     total_e_A2: float | None = None
@@ -91,7 +103,7 @@ class DoseSettings:
     @property
     def reconstruction(self) -> Reconstruction:
         """How the tomograms are made."""
-        return Reconstruction(self.voxel_size_A, self.thickness_nm, self.filter, self.register)
+        return Reconstruction(self.voxel_size_A, self.thickness_nm, self.filter, self.motion in ("auto", "own"))
 
     @property
     def digest(self) -> str:
@@ -113,7 +125,7 @@ class DoseItem:
 
 
 def open_exposures(uri: str, settings: DoseSettings) -> Exposures:
-    """Open a tilt series and the movies that its files name.
+    """Open a tilt series and the movies that its files name, and align what is not aligned.
 
     Movies of finer sampling than the tilt images are taken with their own pixel size.
 
@@ -122,7 +134,7 @@ def open_exposures(uri: str, settings: DoseSettings) -> Exposures:
     uri
         As :func:`cryogauge.io.read_tilt_series` takes it.
     settings
-        ``alignment``, ``gain`` and ``total_e_A2`` are used.
+        ``alignment``, ``align``, ``motion``, ``gain``, ``total_e_A2`` and ``thickness_nm`` are used.
 
     Raises
     ------
@@ -137,7 +149,11 @@ def open_exposures(uri: str, settings: DoseSettings) -> Exposures:
             f"{uri} names no movies, so that its dose cannot be divided",
             "give the .mdoc or STAR whose SubFramePath or rlnMicrographMovieName names the dose fractions",
         )
-    movies = [open_movie(path) for path in _movie_paths(series)]
+    paths = _movie_paths(series)
+    movies = [open_movie(path) for path in paths]
+    if not series.alignment:
+        with tempfile.TemporaryDirectory(prefix="cryogauge-align-", dir=settings.scratch) as folder:
+            series = align(series, settings.align, Path(folder), thickness_nm=0.6 * settings.thickness_nm)
     size, images = movies[0].shape[1:], series.images.shape[1:]
     if tuple(size) != tuple(images):
         series = _at_movie_sampling(series, tuple(size))
@@ -145,7 +161,25 @@ def open_exposures(uri: str, settings: DoseSettings) -> Exposures:
     if settings.total_e_A2 is not None:
         share = np.where(series.used, settings.total_e_A2 / max(int(series.used.sum()), 1), 0.0)
         series = replace(series, table=series.table.assign(dose_e_A2=share))
-    return Exposures(series, movies, gain)
+    return Exposures(series, movies, gain, _known_drift(series, paths, movies, settings))
+
+
+def _known_drift(
+    series: TiltSeries, paths: list[Path], movies: list[Any], settings: DoseSettings
+) -> list[np.ndarray] | None:
+    """Drift by RELION: as it left it beside the series, or as it finds it now; None for neither."""
+    from cryogauge.io import read_motion
+
+    if settings.motion == "relion":
+        with tempfile.TemporaryDirectory(prefix="cryogauge-motion-", dir=settings.scratch) as folder:
+            gain = None if settings.gain is None else Path(settings.gain)
+            stars = relion_motion(paths, series.pixel_size_A, Path(folder), gain=gain)
+            return [read_motion(star, movie.shape[0]) for star, movie in zip(stars, movies, strict=True)]
+    if settings.motion == "auto" and "motion" in series.table.columns:
+        found = [Path(path) for path in series.table["motion"]]
+        if all(path.is_file() for path in found):
+            return [read_motion(path, movie.shape[0]) for path, movie in zip(found, movies, strict=True)]
+    return None
 
 
 def _movie_paths(series: TiltSeries) -> list[Path]:
@@ -179,20 +213,26 @@ def _at_movie_sampling(series: TiltSeries, size: tuple[int, int]) -> TiltSeries:
 
 
 def split_to_folder(item: DoseItem, folder: Path) -> dict[str, Any]:
-    """Write the tomogram of every subset, ``whole.mrc`` and so on, and ``subsets.csv`` with what they are."""
+    """Write the tomogram of every subset, ``whole.mrc`` and so on, and ``subsets.csv`` with what they are.
+
+    Where the alignment is our own coarse one, names of tomograms end in ``_preview``.
+    """
     from cryogauge.io import write_mrc
     from cryogauge.io.replace import replacing
 
     exposures = open_exposures(item.uri, item.settings)
+    alignment = exposures.series.alignment
     rows = []
     for subset, dose, volume in _split(exposures, item.settings):
-        file = f"{subset.name}.mrc"
+        file = f"{subset.name}_{PREVIEW}.mrc" if alignment == PREVIEW else f"{subset.name}.mrc"
         write_mrc(folder / file, volume.data, volume.voxel_size_A)
-        rows.append({"series": item.name, "subset": subset.name, "kind": subset.kind, "path": subset.path,
-                     "share": subset.share, "dose_e_A2": dose, "file": file})  # fmt: skip
+        rows.append({
+            "series": item.name, "subset": subset.name, "kind": subset.kind, "path": subset.path,
+            "share": subset.share, "dose_e_A2": dose, "alignment": alignment, "file": file,
+        })  # fmt: skip
     with replacing(folder / SUBSETS) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.6g")
-    return {"tomograms": len(rows), "total_e_A2": rows[0]["dose_e_A2"]}
+    return {"tomograms": len(rows), "total_e_A2": rows[0]["dose_e_A2"], "alignment": alignment}
 
 
 def _split(exposures: Exposures, settings: DoseSettings) -> Iterator[tuple[Subset, float, Volume]]:
@@ -212,9 +252,12 @@ def study_to_folder(item: DoseItem, folder: Path) -> dict[str, Any]:
     quality = load_quality(settings.model, weights, threads=settings.threads, device=settings.device)
     if Path(item.uri, SUBSETS).is_file():
         tomograms = read_split(Path(item.uri))
+        alignment = str(_split_table(Path(item.uri))["alignment"].iloc[0])
     else:
-        tomograms = _split(open_exposures(item.uri, settings), settings)
-    study = study_series(item.name, tomograms, quality)
+        exposures = open_exposures(item.uri, settings)
+        tomograms, alignment = _split(exposures, settings), exposures.series.alignment
+    flags = (PREVIEW,) if alignment == PREVIEW else ()
+    study = study_series(item.name, tomograms, quality, flags=flags)
     for name in _TABLES:
         getattr(study, name).to_csv(folder / f"{name}.csv", index=False)
     return {"tomograms": len(study.tomograms)}
@@ -230,18 +273,24 @@ def read_split(folder: Path) -> Iterator[tuple[Subset, float, Volume]]:
     """
     from cryogauge.io import open_volume
 
-    try:
-        table = pd.read_csv(folder / SUBSETS, dtype={"path": str}, keep_default_na=False)
-        rows = [
-            (Subset(row["kind"], row["path"], float(row["share"])), float(row["dose_e_A2"]), str(row["file"]))
-            for row in table.to_dict("records")
-        ]
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{folder / SUBSETS} cannot be read: {error}", "split the series again") from error
+    rows = [
+        (Subset(row["kind"], row["path"], float(row["share"])), float(row["dose_e_A2"]), str(row["file"]))
+        for row in _split_table(folder).to_dict("records")
+    ]
     for subset, dose, file in rows:
         if Path(file).name != file:
             raise BadInput(f"{folder / SUBSETS} names a file outside its folder: {file}")
         yield subset, dose, open_volume(folder / file)
+
+
+def _split_table(folder: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(folder / SUBSETS, dtype={"path": str, "alignment": str}, keep_default_na=False)
+        return table.astype({"share": float, "dose_e_A2": float})[
+            ["subset", "kind", "path", "share", "dose_e_A2", "alignment", "file"]
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{folder / SUBSETS} cannot be read: {error}", "split the series again") from error
 
 
 def load_study(folder: Path) -> "SeriesStudy":
@@ -276,7 +325,7 @@ def dose_batch(
     """
 
     def key(item: DoseItem) -> LedgerKey:
-        return LedgerKey(item.name, _content(item.uri), weights_checksum, item.settings.digest)
+        return LedgerKey(item.name, _content(item), weights_checksum, item.settings.digest)
 
     with Ledger(out / "ledger.sqlite") as ledger:
         yield from run_batch(
@@ -290,12 +339,12 @@ def dose_batch(
         )
 
 
-def _content(uri: str) -> str:
-    """Fingerprint of what a series is made of: of the file that names its images, or of the table of a split."""
-    from cryogauge.io import content_key
+def _content(item: DoseItem) -> str:
+    """Fingerprint of what a series is made of, or of the table of a split."""
+    from cryogauge.io import content_key, tilt_series_key
 
-    path = Path(uri.split("::")[0])
-    return content_key(str(path / SUBSETS if path.is_dir() else path))
+    table = Path(item.uri, SUBSETS)
+    return content_key(table) if table.is_file() else tilt_series_key(item.uri, item.settings.alignment)
 
 
 def _study(item: DoseItem, key: LedgerKey) -> dict[str, Any]:

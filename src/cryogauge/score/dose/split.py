@@ -31,6 +31,9 @@ class Exposures:
         For each image its dose fractions, array-like ``(fraction, y, x)``, read one at a time.
     gain
         ``(y, x)``, multiplied into every fraction; None for movies that are corrected already.
+    drift
+        For each image the displacement (y, x) of each of its fractions in pixels, ``(fraction, 2)``; None where it is
+        to be found, if at all.
 
     Raises
     ------
@@ -41,6 +44,7 @@ class Exposures:
     series: TiltSeries
     movies: Sequence[Any]
     gain: NDArray[np.floating] | None = None
+    drift: Sequence[NDArray[np.floating]] | None = None
 
     def __post_init__(self) -> None:
         if len(self.movies) != len(self.series.table):
@@ -63,7 +67,7 @@ class Exposures:
 @dataclass(frozen=True)
 class Reconstruction:
     """How the tomograms of a split are made: ``voxel_size_A`` (None: the pixel of the images), ``thickness_nm``,
-    ``filter``, and whether the drift within each movie is to be undone (``register``).
+    ``filter``, and whether drift within each movie that is not known is to be found (``register``).
     """
 
     voxel_size_A: float | None = None
@@ -119,7 +123,8 @@ def split_tomograms(
     dose = chosen.table["dose_e_A2"].to_numpy(dtype=np.float64)
     fractions = np.array([movie.shape[0] for movie in movies])
     with tempfile.TemporaryDirectory(prefix="cryogauge-dose-", dir=scratch) as folder:
-        groups = _group_sums(Path(folder), plan, movies, aligner, exposures.gain, how.register, progress)
+        known = None if exposures.drift is None else [exposures.drift[int(k)] for k in used]
+        groups = _group_sums(Path(folder), plan, movies, aligner, exposures.gain, known, how.register, progress)
         for k, subset in enumerate(plan.subsets):
             images = np.zeros(groups.shape[1:], dtype=np.float32)
             for group in np.flatnonzero(plan.members[k]):
@@ -138,6 +143,7 @@ def _group_sums(
     movies: Sequence[Any],
     aligner: Aligner,
     gain: NDArray[np.floating] | None,
+    known: Sequence[NDArray[np.floating]] | None,
     register: bool,
     progress: Callable[[int], None] | None,
 ) -> NDArray[np.float32]:
@@ -153,7 +159,11 @@ def _group_sums(
 
     def one(tilt: int) -> None:
         movie = movies[tilt]
-        drift = register_frames(movie, gain) if register else np.zeros((movie.shape[0], 2))
+        drift = np.zeros((movie.shape[0], 2))
+        if known is not None:
+            drift = np.asarray(known[tilt], dtype=np.float64)
+        elif register:
+            drift = register_frames(movie, gain)
         for group in range(plan.groups):
             members = np.flatnonzero(plan.atoms[tilt] == group)
             if len(members):

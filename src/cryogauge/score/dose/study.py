@@ -58,6 +58,7 @@ def study_series(
     parts: Iterable[tuple[Subset, float, Volume]],
     quality: SliceQuality,
     *,
+    flags: tuple[str, ...] = (),
     progress: Callable[[int], None] | None = None,
 ) -> SeriesStudy:
     """Score tomograms of parts of one tilt series' dose as they come.
@@ -71,6 +72,8 @@ def study_series(
         One tomogram is held at a time.
     quality
         A loaded network.
+    flags
+        Words put before those of every tomogram.
     progress
         Called with the number of tomograms done.
 
@@ -105,7 +108,7 @@ def study_series(
                 "level": len(subset.path) if subset.kind == "halves" else subset.share,
                 "dose_e_A2": dose, "tomoscore": judgement.tomoscore, "percent": 100.0 * judgement.tomoscore / full,
                 "thickness_slices": judgement.row["thickness_slices"], "thickness_nm": judgement.row["thickness_nm"],
-                "flags": " ".join(judgement.flags),
+                "flags": " ".join((*flags, *judgement.flags)),
             }
         )  # fmt: skip
         if subset.kind == "halves":
