@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -40,11 +41,14 @@ def _tracked() -> list[Path]:
 
 @pytest.fixture
 def folder_with_tomogram(tmp_path, monkeypatch):
-    """A folder with what the examples name: a small tomogram, and a text file that is none."""
-    from cryogauge.io import write_mrc
+    """A folder with what the examples name: a small tomogram, a tilt series, and a text file that is none."""
+    from cryogauge.io import write_mrc, write_tilt_series
+    from cryogauge.records import TILT_COLUMNS, TiltSeries
 
     noise = np.random.default_rng(0).normal(size=(24, 96, 96)).astype(np.float32)
     write_mrc(tmp_path / "tomogram.mrc", noise, 13.5)
+    tilts = pd.DataFrame({name: np.zeros(7) for name in TILT_COLUMNS}).assign(tilt_deg=np.arange(-30, 31, 10))
+    write_tilt_series(tmp_path, "TS_01", TiltSeries(noise[:7], 5.0, tilts))
     (tmp_path / "notes.mrc").write_text("the grid was thick today\n" * 60)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -75,13 +79,15 @@ def test_every_kind_of_specimen_is_described():
 
 
 def test_every_flag_is_described():
+    from cryogauge.score.watch.preview import FLAG
+
     raised = {
         flag
         for path in (ROOT / "src" / "cryogauge" / "score").rglob("*.py")
         for flag in re.findall(r'notes\["(\w+)"\] = ', path.read_text())
     }
     page = (ROOT / "docs" / "reference" / "flags.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == raised | {"failed"}
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == raised | {"failed", FLAG}
 
 
 def _command_lines(page: Path) -> list[str]:
