@@ -187,7 +187,7 @@ def study(
     some series could not be studied.
     """
     from cryogauge import __version__
-    from cryogauge.cli.tables import write_settings
+    from cryogauge.io.json_file import write_json_file
     from cryogauge.score.dose.batch import load_study
     from cryogauge.score.dose.page import advice, write_study
     from cryogauge.score.tomogram import ScoreSettings, weights_checksum
@@ -201,10 +201,10 @@ def study(
     studies = [load_study(out / outcome.row["folder"]) for outcome in outcomes if outcome.failure is None]
     if studies:
         used = {"version": __version__, "weights_checksum": checksum, **asdict(settings)}
-        write_settings(out / "settings.json", used)
+        write_json_file(out / "settings.json", used)
         findings = write_study(out, studies, used)
         found: dict[str, Any] = {"series": len(studies), **advice(findings)}
-        write_settings(out / "advice.json", found)
+        write_json_file(out / "advice.json", found)
         if as_json:
             print_json({**found, "failed": _failures(outcomes), "report": out / "report.html"})
         else:

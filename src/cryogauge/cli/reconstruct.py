@@ -37,6 +37,9 @@ def reconstruct(
     alignment: Annotated[
         Path | None, typer.Option("--alignment", metavar="FILE", help="Which alignment, where there are several.")
     ] = None,
+    gain: Annotated[
+        Path | None, typer.Option("--gain", metavar="FILE", help="Gain reference of images or movies not corrected.")
+    ] = None,
     pixel_size: Annotated[
         float | None, typer.Option("--pixel-size", metavar="A", help="Pixel of the images, where the files do not say.")
     ] = None,
@@ -54,8 +57,8 @@ def reconstruct(
     from cryogauge.io import find_tilt_series
     from cryogauge.score.reconstructed import ReconstructItem, ReconstructSettings, reconstruct_batch
 
-    chosen = None if alignment is None else str(alignment.absolute())
-    settings = ReconstructSettings(voxel_size, thickness, filter_, align, chosen, pixel_size)
+    chosen, gain_file = (None if path is None else str(path.absolute()) for path in (alignment, gain))
+    settings = ReconstructSettings(voxel_size, thickness, filter_, align, chosen, pixel_size, gain_file)
     items = [ReconstructItem(each.name, each.uri, out.absolute(), settings) for each in find_tilt_series(paths)]
     make_folder(out)
     made, failed = {}, []

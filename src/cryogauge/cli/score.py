@@ -88,6 +88,10 @@ def score(
         Path | None,
         typer.Option("--alignment", metavar="FILE", help="With --tilts: which alignment, where there are several."),
     ] = None,
+    gain: Annotated[
+        Path | None,
+        typer.Option("--gain", metavar="FILE", help="With --tilts: gain reference of images that are not corrected."),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -100,7 +104,14 @@ def score(
         from cryogauge.cli.tilts import score_tilts
 
         score_tilts(
-            paths, out, pixel_size_A=pixel_size, alignment=alignment, workers=workers, as_json=as_json, debug=debug
+            paths,
+            out,
+            pixel_size_A=pixel_size,
+            alignment=alignment,
+            gain=gain,
+            workers=workers,
+            as_json=as_json,
+            debug=debug,
         )
         return
     from cryogauge.cli.progress import show_progress
@@ -190,6 +201,7 @@ def write_outputs(out: Path, scored: "Scored", settings: "ScoreSettings", checks
     """Write the tables, the report and what was used; the report's path."""
     from cryogauge import __version__
     from cryogauge.cli import tables
+    from cryogauge.io.json_file import write_json_file
     from cryogauge.report import write_report
     from cryogauge.score import load_judgement
 
@@ -199,7 +211,7 @@ def write_outputs(out: Path, scored: "Scored", settings: "ScoreSettings", checks
     tables.write_failures(out / "failed.csv", scored.failures)
     tables.write_slices(out / "slices.csv", folders)
     used = {"model": settings.model, "weights_checksum": checksum, "version": __version__, **asdict(settings)}
-    tables.write_settings(out / "settings.json", used)
+    write_json_file(out / "settings.json", used)
     return write_report(out / "report.html", map(load_judgement, folders), scored.failures, settings=used)
 
 

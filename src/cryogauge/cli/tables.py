@@ -8,6 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from cryogauge.io.json_file import read_json_file
 from cryogauge.io.replace import replacing
 from cryogauge.records import SCORE_COLUMNS, SLICE_COLUMNS, BadInput
 
@@ -74,14 +75,8 @@ def write_slices(path: Path, folders: Iterable[Path]) -> None:
                 table.writerows([row[column] for column in SLICE_COLUMNS] for row in csv.DictReader(slices))
 
 
-def write_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write ``settings.json``: what was used."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(settings, indent=2, default=str) + "\n", encoding="utf-8")
-
-
 def read_settings(path: Path) -> dict[str, Any]:
-    """What :func:`write_settings` wrote for a score.
+    """What was used for a score, from its ``settings.json``.
 
     Raises
     ------
@@ -89,12 +84,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         When the file cannot be read, lacks a setting, or holds one that is unknown or of the wrong kind.
     """
     again = "give the settings.json of a folder that cryogauge score wrote"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {(error.strerror or 'refused').lower()}", again) from error
-    except ValueError as error:
-        raise BadInput(f"{path} is no JSON: {error}", again) from error
+    found = read_json_file(path, again)
     if not isinstance(found, dict) or set(found) != set(_SETTINGS):
         odd = sorted(set(found) ^ set(_SETTINGS)) if isinstance(found, dict) else sorted(_SETTINGS)
         raise BadInput(f"{path} holds no settings of a score: unknown or missing: {', '.join(odd)}", again)

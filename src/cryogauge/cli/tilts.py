@@ -14,6 +14,7 @@ def score_tilts(
     *,
     pixel_size_A: float | None,
     alignment: Path | None,
+    gain: Path | None,
     workers: int,
     as_json: bool,
     debug: bool,
@@ -24,12 +25,14 @@ def score_tilts(
     from cryogauge import __version__
     from cryogauge.cli.progress import show_progress
     from cryogauge.cli.score import make_folder
-    from cryogauge.cli.tables import write_failures, write_settings
+    from cryogauge.cli.tables import write_failures
     from cryogauge.io import find_tilt_series
+    from cryogauge.io.json_file import write_json_file
     from cryogauge.report import Failure
     from cryogauge.score.tilt_batch import TiltItem, TiltSettings, tilt_batch, write_tilts
 
-    settings = TiltSettings(pixel_size_A, None if alignment is None else str(alignment.absolute()))
+    chosen, gain_file = (None if path is None else str(path.absolute()) for path in (alignment, gain))
+    settings = TiltSettings(pixel_size_A, chosen, gain=gain_file)
     items = [TiltItem(each.name, each.uri, out.absolute(), settings) for each in find_tilt_series(paths)]
     make_folder(out)
     folders, failures = [], []
@@ -49,7 +52,7 @@ def score_tilts(
         raise typer.Exit(130) from None
     write_failures(out / "failed.csv", failures)
     used = {"version": __version__, **asdict(settings)}
-    write_settings(out / "settings.json", used)
+    write_json_file(out / "settings.json", used)
     if folders:
         table = write_tilts(out, sorted(folders), failures, used)
         left_out = table[~table["keep"]]

@@ -69,6 +69,10 @@ def watch(
     page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the live page.")] = True,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Things judged at a time.")] = 1,
     once: Annotated[bool, typer.Option("--once", help="Judge what is complete, then end; no page.")] = False,
+    gain: Annotated[
+        Path | None,
+        typer.Option("--gain", metavar="FILE", help="Gain reference of tilt series that are not corrected."),
+    ] = None,
     pixel_size: Annotated[
         float | None,
         typer.Option(
@@ -113,7 +117,15 @@ def watch(
     rule = AlertRule(alert_below, alert_count)
     make_folder(out)
     settings = WatchSettings(
-        folder, out, scoring, interval, Patience(settle, series_settle, grace), tilt_series, workers, rule
+        folder,
+        out,
+        scoring,
+        interval,
+        Patience(settle, series_settle, grace),
+        tilt_series,
+        workers,
+        rule,
+        None if gain is None else str(gain.absolute()),
     )
     with ExitStack() as stack:
         watch = stack.enter_context(Watch(settings, weights_checksum=checksum, on_event=_tell_event, say=tell))

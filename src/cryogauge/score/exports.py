@@ -1,11 +1,11 @@
 """Scores written into the files that other programs select by: CSV, RELION 5, Warp, copick."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.io.replace import replacing
 from cryogauge.records import SCORE_COLUMNS, BadInput
 
@@ -194,19 +194,13 @@ def _write_warp(rows: Sequence[Mapping[str, Any]], chosen: set[str], path: Path,
         item["TomoScore"] = _number(row.get("tomoscore"))
         item["ThicknessNm"] = _number(row.get("thickness_nm"))
         item["Stat"] = item.get("Stat", _PROCESSED) if name in chosen else _LEAVE_OUT
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(items, indent=2) + "\n", encoding="utf-8")
+    write_json_file(path, items)
     return path
 
 
 def _warp_items(template: Path) -> list[dict[str, Any]]:
     again = "give the processed_items.json of Warp's processing folder"
-    try:
-        items = json.loads(template.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{template} cannot be read: {(error.strerror or 'refused').lower()}", again) from error
-    except ValueError as error:
-        raise BadInput(f"{template} is no JSON: {error}", again) from error
+    items = read_json_file(template, again)
     if not isinstance(items, list) or not all(isinstance(item, dict) and "Path" in item for item in items):
         raise BadInput(f"{template} is no list of Warp's items", again)
     return items
@@ -219,8 +213,7 @@ def _write_copick(rows: Sequence[Mapping[str, Any]], chosen: set[str], folder: P
         values = {column: _number(value) if isinstance(value, float) else value for column, value in row.items()}
         runs.setdefault(name.split("/")[0], []).append({**values, "selected": name in chosen})
     path = folder / "copick_runs.json"
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(runs, indent=2, default=str) + "\n", encoding="utf-8")
+    write_json_file(path, runs)
     names = [run for run, tomograms in runs.items() if any(each["selected"] for each in tomograms)]
     with replacing(folder / "copick_runs.txt") as temporary:
         temporary.write_text(",".join(names) + "\n", encoding="utf-8")

@@ -38,11 +38,11 @@ LEARNING = ("evidence", "both", "surroundings", "head")
 #: What counts beside the squared error of the slices' scores: how unlike the labels they run along z within a
 #: tomogram, textures and pictures that are no longer judged as before, errors that are no longer, and the distance of
 #: the weights from where they started.
-LIKENESS, KEPT, ERRORS, STAY = 0.3, 1.0, 0.05, 1e-3
+LIKENESS, KEPT, ERRORS, STAY = 1.0, 1.0, 0.05, 1e-3
 #: What simulated tiles count beside the labels, where there are some.
 SIMULATED = 0.3
 #: Slices of a step, all of one tomogram; and the edge in tiles of what a step sees of them.
-SLICES, CROP_TILES = 16, 30
+SLICES, CROP_TILES = 16, 24
 #: One labelled slice in so many stands for what is to be kept: as a texture, and another as a picture.
 _KEEP_EVERY = 3
 #: Values of the quality at which a slice's scale is tabulated.

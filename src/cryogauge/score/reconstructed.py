@@ -18,7 +18,8 @@ from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 @dataclass(frozen=True)
 class ReconstructSettings:
     """How tomograms are made: see :func:`cryogauge.imaging.tilted.reconstruct` and
-    :func:`cryogauge.imaging.outside.align`; ``alignment`` is the file to read where there are several.
+    :func:`cryogauge.imaging.outside.align`; ``alignment`` is the file to read where there are several, ``gain`` that of
+    images that are not corrected.
     """
 
     voxel_size_A: float | None = None
@@ -27,6 +28,7 @@ class ReconstructSettings:
     align: Alignment = "auto"
     alignment: str | None = None
     pixel_size_A: float | None = None
+    gain: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def _file(name: str, preview: bool) -> str:
 
 def _make(item: ReconstructItem, key: LedgerKey) -> dict[str, Any]:
     settings = item.settings
-    series = read_tilt_series(item.uri, alignment=settings.alignment, pixel_size_A=settings.pixel_size_A)
+    series = read_tilt_series(
+        item.uri, alignment=settings.alignment, pixel_size_A=settings.pixel_size_A, gain=settings.gain
+    )
     with tempfile.TemporaryDirectory(prefix="cryogauge-align-") as folder:
         aligned = align(series, settings.align, Path(folder), thickness_nm=0.6 * settings.thickness_nm)
     volume = reconstruct(aligned, settings.voxel_size_A, thickness_nm=settings.thickness_nm, filter=settings.filter)

@@ -29,12 +29,13 @@ _COLUMNS = 6
 @dataclass(frozen=True)
 class TiltSettings:
     """How tilt images are judged: ``pixel_size_A`` in place of the files' own, the ``alignment`` to read where there
-    are several, and whether to fit the contrast transfer (``ctf``).
+    are several, whether to fit the contrast transfer (``ctf``), and the ``gain`` of images that are not corrected.
     """
 
     pixel_size_A: float | None = None
     alignment: str | None = None
     ctf: bool = True
+    gain: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def judge_to_folder(item: TiltItem, folder: Path) -> dict[str, Any]:
     Where nothing is to be kept there are no such files: the table says why.
     """
     settings = item.settings
-    series = read_tilt_series(item.uri, alignment=settings.alignment, pixel_size_A=settings.pixel_size_A)
+    series = read_tilt_series(
+        item.uri, alignment=settings.alignment, pixel_size_A=settings.pixel_size_A, gain=settings.gain
+    )
     table = judge_tilts(series, item.name, ctf=settings.ctf)
     table.to_csv(folder / TABLE, index=False)
     keep = table["keep"].to_numpy(dtype=bool)

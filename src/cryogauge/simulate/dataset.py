@@ -13,11 +13,12 @@ import pandas as pd
 
 from cryogauge import __version__
 from cryogauge.io import write_mrc
+from cryogauge.io.json_file import write_json_file
 from cryogauge.io.replace import replacing
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 from cryogauge.records import BadInput
 from cryogauge.simulate import oracle
-from cryogauge.simulate.product import write_json, write_truth
+from cryogauge.simulate.product import write_truth
 from cryogauge.simulate.recipe import Recipe, draw, read_recipe
 from cryogauge.simulate.tomogram import make_tomogram
 
@@ -126,7 +127,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
         if {**before, "count": recipe.count} != plain:
             raise BadInput(f"{out} holds a data set of another recipe or version", "choose another output folder")
         plain["count"] = max(before["count"], recipe.count)
-    write_json(path, plain)
+    write_json_file(path, plain)
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def make_item(item: DatasetItem, key: LedgerKey) -> dict[str, Any]:
     try:
         written = write_truth(partial, made.specimen, truth, item.name)
         write_mrc(partial / "biology.mrc", made.specimen.biology_V, made.draw.voxel_size_A, mode=12)
-        write_json(partial / "draw.json", asdict(made.draw))
+        write_json_file(partial / "draw.json", asdict(made.draw))
         summary = json.loads(written["truth"].read_text(encoding="utf-8"))
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)

@@ -1,7 +1,5 @@
 """One simulated tilt series with everything a method developer needs: data, reconstruction and truth, as files."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +12,7 @@ from cryogauge import __version__
 from cryogauge.imaging.feature_scale import FEATURE_THRESHOLD, smallest_feature_px
 from cryogauge.imaging.reconstruction import Filter, weighted_back_projection
 from cryogauge.io import MrcWriter, write_mrc, write_picks, write_tilt_series
+from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.io.replace import replacing
 from cryogauge.records import BadInput, TiltSeries
 from cryogauge.simulate import acquire, oracle
@@ -193,7 +192,7 @@ def simulate_tilt_series(settings: SimulationSettings, out: Path) -> dict[str, P
         written[name] = out / f"{name}.mrc"
         write_mrc(written[name], volume, settings.voxel_size_A)
     written["settings"] = out / SETTINGS
-    write_json(written["settings"], {"version": __version__, **asdict(settings)})
+    write_json_file(written["settings"], {"version": __version__, **asdict(settings)})
     return written
 
 
@@ -246,17 +245,11 @@ def write_truth(folder: Path, specimen: Specimen, truth: oracle.Truth, tomogram:
         "specimen_tilt_deg": round(specimen.tilt_deg, 2),
         "tomoscore": round(float(seen.mean()), 4) if len(seen) else 0.0,
     }
-    write_json(written["truth"], summary)
+    write_json_file(written["truth"], summary)
     return written
 
 
 _TRUTH_FILES = {"picks": "picks.csv", "oracle": "oracle.csv", "surfaces": "surfaces.mrc", "truth": "truth.json"}
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def read_settings(path: str | Path) -> SimulationSettings:
@@ -267,12 +260,7 @@ def read_settings(path: str | Path) -> SimulationSettings:
     BadInput
         When the file cannot be read, or has an unknown key or a value that cannot be.
     """
-    try:
-        given = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {(error.strerror or 'refused').lower()}", "check the path") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no JSON: {error}", "give a settings.json that a simulation wrote") from error
+    given = read_json_file(path, "give a settings.json that a simulation wrote")
     known = {field.name for field in fields(SimulationSettings)}
     if not isinstance(given, dict):
         raise BadInput(f"{path} is not a mapping of settings", f"known keys: {', '.join(sorted(known))}")

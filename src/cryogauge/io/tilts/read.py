@@ -1,9 +1,14 @@
 """One way in for tilt series of every kind."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from cryogauge.io.lazy import LazyArray
 from cryogauge.io.tilts.find import find_tilt_series
 from cryogauge.io.tilts.mdoc import check_series, parse_mdoc
+from cryogauge.io.tilts.movies import read_gain
 from cryogauge.io.tilts.relion import SEPARATOR, read_relion
 from cryogauge.io.tilts.stack import STACK_SUFFIXES, find_stack, read_frames_mdoc, read_stack, sidecar
 from cryogauge.io.tilts.warp import read_warp
@@ -12,7 +17,11 @@ from cryogauge.records import BadInput, TiltSeries
 
 
 def read_tilt_series(
-    path: str | Path, *, alignment: str | Path | None = None, pixel_size_A: float | None = None
+    path: str | Path,
+    *,
+    alignment: str | Path | None = None,
+    pixel_size_A: float | None = None,
+    gain: str | Path | None = None,
 ) -> TiltSeries:
     """Read a tilt series; the images stay on disk until they are indexed.
 
@@ -31,6 +40,9 @@ def read_tilt_series(
         An ``.xf`` or ``.aln`` to take instead of the one beside the stack or the ``.mdoc``.
     pixel_size_A
         Pixel edge in Å, which takes precedence over what the files say.
+    gain
+        Gain reference of images that were not corrected, such as sums of raw movies; see
+        :func:`cryogauge.io.read_gain`. Multiplied into each image when it is read.
 
     Returns
     -------
@@ -41,8 +53,21 @@ def read_tilt_series(
     ------
     BadInput
         When a file is missing, damaged or of another series; when both ``.xf`` and ``.aln`` lie beside a stack and
-        none was chosen; when no file says the tilts, the axis or the pixel size; when a folder holds several series.
+        none was chosen; when no file says the tilts, the axis or the pixel size; when a folder holds several series;
+        when the gain reference is of another size.
     """
+    series = _read(path, alignment, pixel_size_A)
+    if gain is None:
+        return series
+    factor, images = read_gain(gain, series.images.shape[1:]), series.images
+
+    def corrected(z: slice, y: slice, x: slice) -> np.ndarray:
+        return np.asarray(images[z, y, x], dtype=np.float32) * factor[y, x]
+
+    return replace(series, images=LazyArray(images.shape, np.dtype(np.float32), corrected))
+
+
+def _read(path: str | Path, alignment: str | Path | None, pixel_size_A: float | None) -> TiltSeries:
     check_given(pixel_size_A)
     chosen = Path(alignment) if alignment is not None else None
     uri = str(path)
@@ -53,7 +78,7 @@ def read_tilt_series(
         found = find_tilt_series([uri])
         if len(found) != 1:
             raise BadInput(f"{path} holds {len(found)} tilt series", f"name one, such as {found[0].uri}")
-        return read_tilt_series(found[0].uri, alignment=alignment, pixel_size_A=pixel_size_A)
+        return _read(found[0].uri, alignment, pixel_size_A)
     if not path.is_file():
         raise BadInput(f"{path} does not exist", "check the path")
     kind = path.suffix.lower()

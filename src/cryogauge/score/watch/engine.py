@@ -48,6 +48,8 @@ class WatchSettings:
         Things judged at a time.
     alert
         When to raise an alert.
+    gain
+        Path of the gain reference of tilt series whose images are not corrected.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class WatchSettings:
     tilt_series: bool = True
     workers: int = 1
     alert: AlertRule = field(default_factory=AlertRule)
+    gain: str | None = None
 
 
 class _Stopped(Exception):
@@ -203,7 +206,10 @@ class Watch:
             if "found" not in row:  # written by cryogauge score
                 continue
             found = found_from(row["found"])
-            if (key.weights, key.settings) == (self._checksum, settings_digest(found, self.settings.score)):
+            if (key.weights, key.settings) == (
+                self._checksum,
+                settings_digest(found, self.settings.score, self.settings.gain),
+            ):
                 known[found.name] = found.mark
         return known
 
@@ -275,7 +281,7 @@ class Watch:
             if busy < self.settings.workers:
                 found = self._landing.take(time.monotonic(), time.time())
                 if found is not None:
-                    yield WatchItem(found, self.settings.out, self.settings.score)
+                    yield WatchItem(found, self.settings.out, self.settings.score, self.settings.gain)
                     continue
             settled = self._looks >= 2 and not self._landing.settling(time.monotonic(), time.time())
             if once and not busy and (settled or time.monotonic() > until):

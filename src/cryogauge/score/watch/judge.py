@@ -23,6 +23,7 @@ class WatchItem:
     found: Found
     out: Path
     settings: ScoreSettings
+    gain: str | None = None
 
 
 def key_of(item: WatchItem, weights_checksum: str) -> LedgerKey:
@@ -31,12 +32,12 @@ def key_of(item: WatchItem, weights_checksum: str) -> LedgerKey:
     for path in item.found.paths:
         digest.update(content_key(path).encode())
     content = content_key(item.found.uri) if len(item.found.paths) == 1 else digest.hexdigest()
-    return LedgerKey(item.found.name, content, weights_checksum, settings_digest(item.found, item.settings))
+    return LedgerKey(item.found.name, content, weights_checksum, settings_digest(item.found, item.settings, item.gain))
 
 
-def settings_digest(found: Found, settings: ScoreSettings) -> str:
+def settings_digest(found: Found, settings: ScoreSettings, gain: str | None = None) -> str:
     """Hash of the settings that a thing of its kind is judged with."""
-    more = {"preview_voxel_A": PREVIEW_VOXEL_A} if found.kind == "tilt_series" else {}
+    more = {"preview_voxel_A": PREVIEW_VOXEL_A, "gain": gain} if found.kind == "tilt_series" else {}
     return settings_hash(settings, **more)
 
 
@@ -62,7 +63,9 @@ def judge_landed(item: WatchItem, key: LedgerKey) -> dict[str, Any]:
         if item.found.kind == "tilt_series":
             from cryogauge.score.watch.preview import preview_to_folder
 
-            scores = preview_to_folder(item.found.uri, item.found.name, folder, item.settings, PREVIEW_VOXEL_A)
+            scores = preview_to_folder(
+                item.found.uri, item.found.name, folder, item.settings, PREVIEW_VOXEL_A, item.gain
+            )
         else:
             scores = judge_to_folder(TomogramSource(item.found.uri, item.found.name), folder, item.settings)
         _require_unchanged(item.found)

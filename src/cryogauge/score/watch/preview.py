@@ -16,7 +16,7 @@ FLAG = "preview"
 
 
 def preview_to_folder(
-    uri: str, name: str, folder: Path, settings: ScoreSettings, voxel_size_A: float
+    uri: str, name: str, folder: Path, settings: ScoreSettings, voxel_size_A: float, gain: str | None = None
 ) -> dict[str, Any]:
     """Reconstruct a tilt series coarsely, judge that, and keep the judgement in a folder.
 
@@ -32,6 +32,8 @@ def preview_to_folder(
         Of the score.
     voxel_size_A
         Of the reconstruction.
+    gain
+        Path of the gain reference of images that are not corrected.
 
     Returns
     -------
@@ -43,15 +45,17 @@ def preview_to_folder(
     BadInput
         When the series cannot be read or reconstructed.
     """
-    save_judgement(judge_preview(uri, name, settings, voxel_size_A), folder)
+    save_judgement(judge_preview(uri, name, settings, voxel_size_A, gain), folder)
     return json.loads((folder / "judgement.json").read_text())["row"]
 
 
-def judge_preview(uri: str, name: str, settings: ScoreSettings, voxel_size_A: float) -> TomogramJudgement:
+def judge_preview(
+    uri: str, name: str, settings: ScoreSettings, voxel_size_A: float, gain: str | None = None
+) -> TomogramJudgement:
     """Judge a quick reconstruction of a tilt series; see :func:`preview_to_folder`."""
     from cryogauge.imaging.preview import quick_tomogram
 
-    series = read_tilt_series(uri, pixel_size_A=settings.pixel_size_A)
+    series = read_tilt_series(uri, pixel_size_A=settings.pixel_size_A, gain=gain)
     volume, _ = quick_tomogram(series, voxel_size_A)
     weights = shipped_weights(settings.model) if settings.weights is None else Path(settings.weights)
     quality = load_quality(settings.model, weights, threads=settings.threads, device=settings.device)
