@@ -31,7 +31,7 @@ LABELLED, SLICES, HELD_OUT = 20, 10, 16
 #: What all tomograms of a project have in common, in place of the ranges of slices-test.yaml. Projects of another seed
 #: chose how labels are learned from.
 PROJECT = {
-    "count": LABELLED + HELD_OUT, "seed": 8302, "shape": (96, 192, 192), "voxel_size_A": (12.0, 14.0),
+    "count": LABELLED + HELD_OUT, "seed": 8403, "shape": (96, 192, 192), "voxel_size_A": (12.0, 14.0),
     "dose_e_A2": (80.0, 120.0), "defocus_A": (30_000.0, 60_000.0), "tilt_range_deg": (52.0, 60.0),
     "tilt_step_deg": (2.0, 3.0), "denoised": 0.0, "looks": {}, "filters": {"ramp": 1.0},
 }  # fmt: skip

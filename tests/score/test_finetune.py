@@ -3,8 +3,11 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cryogauge.io import write_mrc
 from cryogauge.learn.training import Schedule
@@ -15,7 +18,7 @@ from cryogauge.score.examples import make_example
 from cryogauge.score.labelled import LabelledTomogram, labelled_tomograms, labels_of_dataset, prepare_one
 from cryogauge.score.network import QUALITY, STRUCTURE
 from cryogauge.score.quality import CompactQuality, load_quality, shipped_weights, tile_values
-from cryogauge.score.train_labels import load_start, train_on_labels
+from cryogauge.score.train_labels import _best_steps, _folds, load_start, train_on_labels
 from cryogauge.score.training import ONLY_SIMULATED
 from cryogauge.simulate.oracle import slice_scores
 
@@ -163,3 +166,22 @@ def test_a_simulated_data_set_is_labels(tmp_path):
     (one,) = labelled_tomograms(labels_of_dataset(tmp_path))
     np.testing.assert_allclose(one.score, [0.0, 0.5, 0.25, 0.0])
     assert one.open().shape == (4, 32, 32)
+
+
+@given(st.integers(0, 30))
+def test_every_tomogram_is_kept_out_once_and_never_learned_from_then(count):
+    rng = np.random.default_rng(count)
+    tomograms = [LabelledTomogram("a", f"{k}.mrc", 10.0, np.arange(3), rng.uniform(size=3)) for k in range(count)]
+    folds = _folds(tomograms)
+    assert sorted(i for _, out in folds for i in out) == (list(range(count)) if count > 1 else [])
+    assert all(sorted([*inside, *out]) == list(range(count)) for inside, out in folds)
+
+
+def test_learning_stops_where_error_and_likeness_are_best_together():
+    def curve(r, error):
+        return pd.DataFrame({"step": [0, 20, 40], "pearson_mean": r, "abs_error_mean": error})
+
+    flat = [0.1, 0.1, 0.1]
+    assert _best_steps([curve([0.5, 0.9, 0.7], flat), curve([0.5, 0.7, 0.8], flat)]) == 20
+    assert _best_steps([curve([0.5, 0.4, 0.4], flat)]) == 0
+    assert _best_steps([curve([np.nan] * 3, [0.3, 0.2, 0.1])]) == 40

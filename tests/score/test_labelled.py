@@ -93,7 +93,7 @@ def test_slices_between_are_on_the_line():
 @given(st.integers(3, 40), st.integers(0, 5), st.sampled_from([4, 7]))
 def test_no_tomogram_stands_on_both_sides(count, seed, one_in):
     tomograms = [_labelled([0], [i / count], f"{i}.mrc") for i in range(count)]
-    inside, out = split(tomograms, seed, one_in=one_in)
+    inside, out = split(tomograms, one_in, seed)
     assert sorted([*inside, *out]) == list(range(count))
     assert len(out) == max(1, count // one_in)
 

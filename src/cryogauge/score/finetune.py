@@ -42,7 +42,7 @@ LIKENESS, KEPT, ERRORS, STAY = 1.0, 1.0, 0.05, 1e-3
 #: What simulated tiles count beside the labels, where there are some.
 SIMULATED = 0.3
 #: Slices of a step, all of one tomogram; and the edge in tiles of what a step sees of them.
-SLICES, CROP_TILES = 16, 24
+SLICES, CROP_TILES = 10, 24
 #: One labelled slice in so many stands for what is to be kept: as a texture, and another as a picture.
 _KEEP_EVERY = 3
 #: Values of the quality at which a slice's scale is tabulated.

@@ -28,8 +28,6 @@ _PREPARATION = "1"
 #: Slices between two labelled ones that are taken along, one in so many; how far those two may be apart, in slices or
 #: as a part of the volume; and by how much their labels may differ where they are farther apart.
 BETWEEN_EVERY, NEAR_SLICES, NEAR_PART, NEAR_LABELS = 3, 12, 8, 0.2
-#: One tomogram in this many is kept out of training, where there are enough.
-KEEP_OUT = 4
 
 
 @dataclass(frozen=True)
@@ -217,9 +215,7 @@ def between(tomogram: LabelledTomogram, count: int) -> LabelledTomogram:
     return replace(tomogram, z=z, score=np.interp(z, tomogram.z, tomogram.score))
 
 
-def split(
-    tomograms: Sequence[LabelledTomogram], seed: int = 0, *, one_in: int = KEEP_OUT
-) -> tuple[list[int], list[int]]:
+def split(tomograms: Sequence[LabelledTomogram], one_in: int, seed: int) -> tuple[list[int], list[int]]:
     """Places of the tomograms to train on and of those kept out: never slices of one tomogram on both sides.
 
     One in so many is kept out, at least one of three or more, none of fewer. They are drawn along the order

@@ -124,7 +124,7 @@ def train_resnet101(
     if order.simulate:
         made = simulate_dataset(order.recipe, folder / "simulated", count=order.count)
         tomograms += labelled_tomograms(labels_of_dataset(made["tomograms"].parent))
-    inside, out = split(tomograms, settings.seed, one_in=KEEP_OUT)
+    inside, out = split(tomograms, KEEP_OUT, settings.seed)
     training, kept = ([tomograms[i] for i in places] for places in (inside, out))
     slices = paper_slices(training, settings)
     torch.manual_seed(settings.seed)

@@ -19,7 +19,7 @@ from cryogauge.records import BadInput
 from cryogauge.score import finetune
 from cryogauge.score.examples import Example
 from cryogauge.score.examples import batches as simulated_batches
-from cryogauge.score.labelled import LabelledTomogram, prepare, read_prepared, split
+from cryogauge.score.labelled import LabelledTomogram, prepare, read_prepared
 from cryogauge.score.network import compact
 from cryogauge.score.training import ONLY_SIMULATED
 from cryogauge.score.training_page import read_log, write_training
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: Steps of two batches each; how often one looks at the tomograms kept out; and the rate.
 SCHEDULE = Schedule(steps=200, learning_rate=1e-3, warm_up=0.1, weight_decay=0.0, averaging=0.97)
 REPORT_EVERY, SEED = 20, 1
+#: How often some tomograms are kept out.
+FOLDS = 4
 #: Batches of a step: one thread each, the same number on every machine.
 _BATCHES = 2
 #: Steps where there is but one tomogram and nothing tells when to stop.
@@ -53,8 +55,8 @@ def train_on_labels(
 ) -> Path | None:
     """Fine-tune ``compact`` on people's labels, or go on with it.
 
-    Tomograms kept out (:func:`cryogauge.score.labelled.split`; of two, each in turn) tell after how many steps it is
-    best to stop, and how well calibrated the result is; the weights then learn from all tomograms for so many steps.
+    Every tomogram is kept out once, some at a time: this tells after how many steps it is best to stop, and how well
+    calibrated the result is. The weights then learn from all tomograms for so many steps.
 
     Parameters
     ----------
@@ -195,10 +197,17 @@ def _gathered(
 
 
 def _folds(tomograms: Sequence[LabelledTomogram]) -> list[tuple[list[int], list[int]]]:
-    """Who learns and who is kept out: one split of three or more tomograms, either way round of two, none of one."""
-    if len(tomograms) >= 3:
-        return [split(tomograms, SEED)]
-    return [([0], [1]), ([1], [0])] if len(tomograms) == 2 else []
+    """Who learns and who is kept out: every tomogram is kept out once, at most :data:`FOLDS` times some; none of one.
+
+    A few tomograms kept out once would say more of themselves than of how long to learn. Along the order of their
+    mean scores they are dealt out in turn, so that each fold holds good and poor ones.
+    """
+    count = len(tomograms)
+    if count < 2:
+        return []
+    order = sorted(range(count), key=lambda i: (float(tomograms[i].score.mean()), tomograms[i].uri))
+    folds = min(FOLDS, count)
+    return [([i for i in order if i not in out], out) for out in (order[first::folds] for first in range(folds))]
 
 
 def _batches(materials: Sequence[finetune.Material], simulated: list[Example] | None) -> Iterator[dict[str, Any]]:
@@ -212,6 +221,7 @@ def _batches(materials: Sequence[finetune.Material], simulated: list[Example] | 
 
 
 def _best_steps(curves: Sequence[pd.DataFrame]) -> int:
-    """The number of steps with the least mean error over the folds; r, of a few tomograms, jumps about."""
-    error = pd.concat(curves).groupby("step")["abs_error_mean"].mean()
-    return int(error.index.to_numpy()[error.to_numpy().argmin()])
+    """The number of steps with the least error and the most likeness together, mean over the folds."""
+    mean = pd.concat(curves).groupby("step")[["pearson_mean", "abs_error_mean"]].mean()
+    miss = mean["abs_error_mean"] + finetune.LIKENESS * (1.0 - mean["pearson_mean"].fillna(0.0))
+    return int(mean.index.to_numpy()[miss.to_numpy().argmin()])
