@@ -66,15 +66,16 @@ def test_star_without_a_template_lists_names(tmp_path):
     assert list(table["rlnTomoName"]) == ["rec_0012"]
 
 
-def test_warp_items_are_left_out_not_removed(tmp_path):
+def test_warp_items_are_kept_or_left_out(tmp_path):
     items = [{"Path": "0012.tomostar", "Stat": 1, "Def": 3.1}, {"Path": "0013.tomostar", "Stat": 1},
              {"Path": "0099.tomostar", "Stat": 3}]  # fmt: skip
     template = tmp_path / "items.json"
     template.write_text(json.dumps(items))
     written = json.loads(write_export("warp", ROWS, ROWS[:1], tmp_path, template=template).read_text())
     assert written[0] == {"Path": "0012.tomostar", "Stat": 1, "Def": 3.1, "TomoScore": 0.8, "ThicknessNm": 120.0}
-    assert written[1] == {"Path": "0013.tomostar", "Stat": 5, "TomoScore": 0.2, "ThicknessNm": None}
-    assert written[2] == items[2]
+    assert written[1] == items[2]  # not scored, so not judged
+    left_out = json.loads((tmp_path / "failed_items.json").read_text())
+    assert left_out == [{"Path": "0013.tomostar", "Stat": 1, "TomoScore": 0.2, "ThicknessNm": None}]
 
 
 def test_copick_runs(tmp_path):

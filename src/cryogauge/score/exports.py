@@ -11,8 +11,6 @@ from cryogauge.records import SCORE_COLUMNS, BadInput
 
 #: What scores are exported as.
 KINDS = ("csv", "star", "warp", "copick")
-#: Warp's word for an item that is processed, and for one that a person left out.
-_PROCESSED, _LEAVE_OUT = 1, 5
 #: Columns added to a STAR file; RELION keeps labels it does not know.
 _STAR = {
     "tomoscore": "cryogaugeTomoScore",
@@ -43,8 +41,9 @@ def write_export(
         ``star``: ``selected.star``, the rows of RELION's ``template`` whose tomograms were selected, with the columns
         ``cryogaugeTomoScore``, ``cryogaugeThicknessNm`` and ``cryogaugeUncertainty`` added; without a template, a
         table of ``rlnTomoName`` and these.
-        ``warp``: ``processed_items.json``, all items of the ``template`` (or one a tomogram) with ``TomoScore`` and
-        ``ThicknessNm`` added, and with ``Stat`` saying that those not selected are left out.
+        ``warp``: ``processed_items.json``, the items of the ``template`` (or one a tomogram) that were selected or not
+        scored, with ``TomoScore`` and ``ThicknessNm`` added; and ``failed_items.json``, where Warp has what it leaves
+        out, the others.
         ``copick``: ``copick_runs.json``, scores and choice of every run and tomogram, and ``copick_runs.txt``, the
         names of the selected runs separated by commas, as copick's ``--run-names`` takes them.
     rows, selected
@@ -180,21 +179,23 @@ def _match_star(table: Any, tomograms: list[str]) -> dict[str, str]:
 def _write_warp(rows: Sequence[Mapping[str, Any]], chosen: set[str], path: Path, template: Path | None) -> Path:
     scores = {str(row["tomogram"]): row for row in rows}
     if template is None:
-        items: list[dict[str, Any]] = [{"Path": f"{name}.tomostar", "Stat": _PROCESSED} for name in scores]
+        items: list[dict[str, Any]] = [{"Path": f"{name}.tomostar"} for name in scores]
     else:
         items = _warp_items(template)
     matched = match_names([Path(str(item["Path"])).stem for item in items], list(scores))
     if not matched:
         raise BadInput(f"no item of {template} is among the tomograms scored", "their names must be found again")
+    kept, left_out = [], []
     for item in items:
         name = matched.get(Path(str(item["Path"])).stem)
         if name is None:
+            kept.append(item)
             continue
         row = scores[name]
-        item["TomoScore"] = _number(row.get("tomoscore"))
-        item["ThicknessNm"] = _number(row.get("thickness_nm"))
-        item["Stat"] = item.get("Stat", _PROCESSED) if name in chosen else _LEAVE_OUT
-    write_json_file(path, items)
+        scored = {"TomoScore": _number(row.get("tomoscore")), "ThicknessNm": _number(row.get("thickness_nm"))}
+        (kept if name in chosen else left_out).append({**item, **scored})
+    write_json_file(path, kept)
+    write_json_file(path.with_name("failed_items.json"), left_out)
     return path
 
 
