@@ -57,6 +57,15 @@ def test_a_preview_gives_way_to_an_alignment(session, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").glob("*.mrc")) == ["TS_1.mrc"]
 
 
+def test_other_settings_replace_a_tomogram_and_the_ledger_knows(session, tmp_path):
+    for voxel in (20, 40, 20):
+        done = run(
+            tmp_path, "reconstruct", session / "TS_1.mrc", "--out", "out", "--thickness", 48, "--voxel-size", voxel
+        )
+        assert f"voxels of {voxel:.2f} Å" in done.stdout
+        assert open_volume(tmp_path / "out" / "TS_1.mrc").voxel_size_A == pytest.approx(voxel)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

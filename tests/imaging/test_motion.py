@@ -22,7 +22,7 @@ def drift(count, reach=(4.0, -2.5)):
     return path - path.mean(axis=0)
 
 
-@pytest.mark.parametrize("count", [8, 24, 40])
+@pytest.mark.parametrize("count", [2, 3, 8, 24, 40])
 def test_the_path_of_a_specimen_is_found(count):
     path = drift(count)
     np.testing.assert_allclose(register_frames(movie(path, counts=24 / count)), path, atol=0.35)

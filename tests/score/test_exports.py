@@ -90,6 +90,11 @@ def test_copick_runs(tmp_path):
 def test_names_fit_between_other_signs():
     tomograms = ["rec_TS_01_10.00Apx", "TS_010", "TS_2"]
     assert match_names(["TS_01", "TS_2", "TS_3"], tomograms) == {"TS_01": "rec_TS_01_10.00Apx", "TS_2": "TS_2"}
+    tomo5 = ["Position_1_10.00Apx", "Position_1_2_10.00Apx"]
+    assert match_names(["Position_1", "Position_1_2"], tomo5) == dict(
+        zip(["Position_1", "Position_1_2"], tomo5, strict=True)
+    )
+    assert match_names(["Position_1", "Position_1_2"], tomo5[1:]) == {"Position_1_2": tomo5[1]}
     with pytest.raises(BadInput, match="TS_01 may be"):
         match_names(["TS_01"], ["a_TS_01", "b_TS_01"])
 

@@ -67,6 +67,17 @@ def test_brightness_follows_dose_and_path(good):
     assert judge_tilts(replace(good, images=images), "not told")["brightness"][6] == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.parametrize("counts", [0.2, 0.9, 3.0])
+def test_the_darker_the_worse_at_any_number_of_counts(good, counts):
+    """Even where single pixels scatter more than they count."""
+    rng = np.random.default_rng(0)
+    images = rng.poisson(good.images / good.images.mean() * 6.0).astype(np.float32)
+    images[5] = rng.poisson(np.full(images[5].shape, counts))
+    row = judge_tilts(replace(good, images=images), "counted").iloc[5]
+    assert not row["keep"]
+    assert "dark" in row["reasons"].split()
+
+
 def test_normalised_images_have_no_brightness(good):
     images = (good.images - good.images.mean(axis=(1, 2), keepdims=True)) / good.images.std(axis=(1, 2), keepdims=True)
     table = judge_tilts(replace(good, images=images.astype(np.float32)), "normalised")

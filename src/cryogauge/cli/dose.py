@@ -54,7 +54,7 @@ DosesOption = Annotated[
 CumulativeOption = Annotated[
     tuple,
     typer.Option(
-        "--cumulative", metavar="E,E,…", help="The first fractions up to these doses: with damage.", parser=_doses
+        "--cumulative", metavar="E,E,…", help="The first fractions of each tilt up to these doses.", parser=_doses
     ),
 ]
 VoxelOption = Annotated[

@@ -72,7 +72,8 @@ def _register_groups(
         undone = filtered * np.exp(2j * np.pi * (fy * found[:, 0, None, None] + fx * found[:, 1, None, None]))
         total = undone.sum(axis=0)
         step = np.array([_peak(irfft2((total - own).conj() * own, shape)) for own in undone])
-        moved = _smooth(times, found + step, times)
+        # each was compared with the others, whose mean moves against it
+        moved = _smooth(times, found + step * (len(step) - 1) / len(step), times)
         moved -= moved.mean(axis=0)
         if np.abs(moved - found).max() < 0.02:
             return moved

@@ -27,6 +27,7 @@ _VARIABLES = {"aretomo": "CRYOGAUGE_ARETOMO", "imod": "CRYOGAUGE_BATCHRUNTOMO", 
 _LONGEST_PX = 2048  # finer images align no better and take longer
 _PATCH_A = 5000.0
 _HOURS = 3
+_TRY = "run it by hand on this series, or use cryogauge's own alignment"
 
 
 def find_program(kind: str) -> str | None:
@@ -60,7 +61,7 @@ def align(series: TiltSeries, how: Alignment, folder: Path, *, thickness_nm: flo
     BadInput
         When the program is not installed, or the series cannot be aligned.
     Retryable
-        When the program fails; its log is named.
+        When the program fails; the end of its log is told.
     """
     if series.alignment:
         return series
@@ -102,7 +103,7 @@ def relion_motion(movies: Sequence[Path], pixel_size_A: float, folder: Path, *, 
     BadInput
         When RELION is not installed.
     Retryable
-        When it fails; its log is named.
+        When it fails; the end of its log is told.
     """
     program = _required("relion")
     names = []
@@ -127,7 +128,9 @@ def relion_motion(movies: Sequence[Path], pixel_size_A: float, folder: Path, *, 
     stars = [folder / "motion" / Path(name).with_suffix(".star") for name in names]
     missing = [star for star in stars if not star.is_file()]
     if missing:
-        raise Retryable(f"RELION registered all but {len(missing)} of {len(stars)} movies", f"see {folder / 'log.txt'}")
+        raise Retryable(
+            f"RELION registered all but {len(missing)} of {len(stars)} movies: {_end_of(folder / 'log.txt')}", _TRY
+        )
     return stars
 
 
@@ -168,7 +171,7 @@ def _aretomo(program: str, stack: Path, pixel_A: float, series: TiltSeries, thic
     # beside its input or beside its output, by version
     written = [path for path in (stack.with_suffix(".aln"), stack.parent / "aligned.aln") if path.is_file()]
     if not written:
-        raise Retryable(f"AreTomo left no alignment in {stack.parent}", f"see {stack.parent / 'log.txt'}")
+        raise Retryable(f"AreTomo left no alignment: {_end_of(stack.parent / 'log.txt')}", _TRY)
     return read_tilt_series(stack, alignment=written[0], pixel_size_A=pixel_A)
 
 
@@ -202,7 +205,7 @@ def _imod(program: str, stack: Path, pixel_A: float, series: TiltSeries) -> Tilt
     _run(command, stack.parent)
     found = stack.with_suffix(".xf")
     if not found.is_file():
-        raise Retryable(f"IMOD left no alignment in {stack.parent}", f"see {stack.parent / 'log.txt'}")
+        raise Retryable(f"IMOD left no alignment: {_end_of(stack.parent / 'log.txt')}", _TRY)
     return read_tilt_series(stack, alignment=found, pixel_size_A=pixel_A)
 
 
@@ -220,8 +223,14 @@ def _run(command: list[str], folder: Path) -> None:
                 check=True,
             )
     except subprocess.CalledProcessError as error:
-        raise Retryable(f"{command[0]} ended with status {error.returncode}", f"see {log}") from error
+        raise Retryable(f"{command[0]} ended with status {error.returncode}: {_end_of(log)}", _TRY) from error
     except subprocess.TimeoutExpired as error:
-        raise Retryable(f"{command[0]} took more than {_HOURS} hours", f"see {log}") from error
+        raise Retryable(f"{command[0]} took more than {_HOURS} hours: {_end_of(log)}", _TRY) from error
     except OSError as error:
         raise BadInput(f"{command[0]} cannot be run: {error.strerror}", "check the installation") from error
+
+
+def _end_of(log: Path) -> str:
+    """The last words of a log in one line: the folder it lies in may be gone when they are read."""
+    words = log.read_text(encoding="utf-8", errors="replace").split() if log.is_file() else []
+    return " ".join(words[-40:]) or "it said nothing"

@@ -180,18 +180,23 @@ def back_project(
     BadInput
         When ``xtilt_deg`` differs from image to image.
     """
-    nz = max(round(thickness_nm * 10.0 / voxel_size_A), 1)
-    volume = weighted_back_projection(images, series.table["tilt_deg"], (nz, *images.shape[1:]), filter=filter)
-    if "xtilt_deg" not in series.table.columns:
-        return volume
-    turns = series.table["xtilt_deg"].to_numpy(dtype=np.float64)
+    nz, ny, nx = max(round(thickness_nm * 10.0 / voxel_size_A), 1), images.shape[1], images.shape[2]
+    turns = np.zeros(1)
+    if "xtilt_deg" in series.table.columns:
+        turns = series.table["xtilt_deg"].to_numpy(dtype=np.float64)
     if np.ptp(turns) > _SAME_TURN_DEG:
         raise BadInput(
             f"the turn about x of {series.source} goes from {turns.min():g}° to {turns.max():g}°",
             "one turn for all images is supported",
         )
     turn = float(np.deg2rad(turns.mean()))
-    return _turned(volume, turn) if abs(turn) > 1e-4 else volume
+    if abs(turn) < 1e-4:
+        return weighted_back_projection(images, series.table["tilt_deg"], (nz, ny, nx), filter=filter)
+    # deep enough that the turned slab lies within it
+    deep = nz + 2 * math.ceil((nz * (abs(math.cos(turn)) - 1) + ny * abs(math.sin(turn))) / 2 + 1)
+    volume = weighted_back_projection(images, series.table["tilt_deg"], (deep, ny, nx), filter=filter)
+    first = (deep - nz) // 2
+    return np.ascontiguousarray(_turned(volume, turn)[first : first + nz])
 
 
 def _turned(volume: NDArray[np.float32], turn_rad: float) -> NDArray[np.float32]:

@@ -86,16 +86,19 @@ def match_names(wanted: Sequence[str], tomograms: Sequence[str]) -> dict[str, st
     """For each of another program's names the tomogram meant.
 
     A name is that of a tomogram, or stands in it between other signs than letters and digits, as ``TS_01`` in
-    ``rec_TS_01_10.00Apx``. Names that fit none are left out.
+    ``rec_TS_01_10.00Apx``. A tomogram is that of the longest name that fits. Names that fit none are left out.
 
     Raises
     ------
     BadInput
         When one fits several.
     """
-    found = {}
-    for name in wanted:
-        fits = [name] if name in tomograms else [each for each in tomograms if _within(name, each)]
+    found: dict[str, str] = {}
+    for name in sorted(wanted, key=len, reverse=True):  # Position_1_2 before Position_1, which stands in it too
+        taken = set(found.values())
+        fits = (
+            [name] if name in tomograms else [each for each in tomograms if each not in taken and _within(name, each)]
+        )
         if len(fits) > 1:
             raise BadInput(
                 f"{name} may be {' or '.join(fits[:3])}", "score one tomogram of each, or give them the same names"

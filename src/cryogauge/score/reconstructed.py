@@ -68,7 +68,8 @@ def reconstruct_batch(
         )
 
     def artefacts(item: ReconstructItem, key: LedgerKey) -> list[str]:
-        return [path.name for path in (out / _file(item.name, preview) for preview in (False, True)) if path.is_file()]
+        names = (*(_file(item.name, preview) for preview in (False, True)), _mark(item.name, key))
+        return [name for name in names if (out / name).is_file()]
 
     with Ledger(out / "ledger.sqlite") as ledger:
         yield from run_batch(_make, items, key=key, ledger=ledger, artefacts=artefacts, workers=workers)
@@ -76,6 +77,11 @@ def reconstruct_batch(
 
 def _file(name: str, preview: bool) -> str:
     return f"{name.replace('/', '_')}{'_preview' if preview else ''}.mrc"
+
+
+def _mark(name: str, key: LedgerKey) -> str:
+    """An empty file that says which result the tomogram of this name is; another result takes it away."""
+    return f".{name.replace('/', '_')}.mrc.{key.digest}"
 
 
 def _make(item: ReconstructItem, key: LedgerKey) -> dict[str, Any]:
@@ -88,8 +94,11 @@ def _make(item: ReconstructItem, key: LedgerKey) -> dict[str, Any]:
     volume = reconstruct(aligned, settings.voxel_size_A, thickness_nm=settings.thickness_nm, filter=settings.filter)
     preview = aligned.alignment == "preview"
     file = _file(item.name, preview)
+    for earlier in item.out.glob(f"{_mark(item.name, key).removesuffix(key.digest)}*"):
+        earlier.unlink()
     write_mrc(item.out / file, volume.data, volume.voxel_size_A)
     (item.out / _file(item.name, not preview)).unlink(missing_ok=True)  # of another alignment, which this one replaces
+    (item.out / _mark(item.name, key)).touch()
     return {
         "file": file, "voxel_size_A": volume.voxel_size_A, "shape": list(volume.shape), "alignment": aligned.alignment,
     }  # fmt: skip

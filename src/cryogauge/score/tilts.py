@@ -113,7 +113,8 @@ def judge_tilts(series: TiltSeries, name: str, *, ctf: bool = True) -> pd.DataFr
 
 def _look(image: NDArray[np.float32], binned: NDArray[np.float32], series: TiltSeries, k: int, ctf: bool) -> _Seen:
     mean, deviation = float(image.mean(dtype=np.float64)), float(image.std(dtype=np.float64))
-    counts = mean > deviation
+    # binned, since single pixels of a counting camera scatter as much as they count
+    counts = mean > float(binned.std(dtype=np.float64)) and mean > 0
     fit = (math.nan, math.nan, math.nan)
     if ctf and series.pixel_size_A <= _CTF_PIXEL_A and deviation > 0:
         stated = float(series.table["defocus_A"].iloc[k])
@@ -241,11 +242,12 @@ def _brightness(series: TiltSeries, seen: list[_Seen]) -> NDArray[np.float64]:
     """Mean over that expected at the tilt: the logarithm falls with the path through the specimen, 1 / cos."""
     from scipy.stats import theilslopes
 
-    if not all(s.counts for s in seen):
+    if np.mean([s.counts for s in seen]) <= 0.5:  # normalised images; a few blank ones make no series of them
         return np.full(len(seen), np.nan)
     dose = series.table["dose_e_A2"].to_numpy(dtype=np.float64)
     dose = dose if np.isfinite(dose).all() and (dose > 0).all() else np.ones(len(seen))
-    level = np.log(np.array([s.mean for s in seen]) / dose)
+    mean = np.array([s.mean for s in seen])
+    level = np.log(np.maximum(mean, 1e-3 * np.median(mean)) / dose)
     path = 1.0 / np.cos(np.deg2rad(series.table["tilt_deg"].to_numpy(dtype=np.float64)))
     # never rising with the path, and through the bright images: the faulty ones are mostly dark
     slope = min(float(np.asarray(theilslopes(level, path))[0]), 0.0)

@@ -99,3 +99,12 @@ def test_too_little_to_fit():
     torn = few[(few["series"] == "s0") & (few["level"] != 3) | (few["series"] == "s1") & (few["level"] != 2)]
     with pytest.raises(BadInput, match="every dose"):
         dose_that_reaches(torn, 90.0)
+
+
+def test_series_of_slightly_different_totals_are_of_one_level():
+    from cryogauge.score.dose.plan import halvings, parts
+
+    first, second = (parts("even", [16.0, 64.0], total) for total in (120.0, 121.3))
+    assert [subset.level for subset in first] == [subset.level for subset in second] == [16.0, 64.0]
+    assert [subset.name for subset in first] == ["even_16e", "even_64e"]
+    assert {subset.level for subset in halvings(2)} == {1.0, 2.0}

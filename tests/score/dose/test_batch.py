@@ -120,6 +120,9 @@ def test_what_cannot_be_opened(series, tmp_path, exposures):
     write_tilt_series(tmp_path, "trimmed", trimmed)
     with pytest.raises(BadInput, match="96 × 96 pixels are not those of images of 96 × 64"):
         open_exposures(str(tmp_path / "trimmed.mrc"), SETTINGS)
+    unknown = replace(exposures.series, table=exposures.series.table.assign(dose_e_A2=np.nan))
+    with pytest.raises(BadInput, match="not known"):
+        DoseSettings().subsets(float(unknown.table["dose_e_A2"].sum(skipna=False)), 8)
     with pytest.raises(BadInput, match="no part of the dose"):
         DoseSettings(halvings=0)
     with pytest.raises(BadInput, match="nm thick"):
@@ -128,8 +131,8 @@ def test_what_cannot_be_opened(series, tmp_path, exposures):
 
 def test_a_table_of_a_split_is_not_trusted(tmp_path):
     write_mrc(tmp_path / "whole.mrc", np.ones((4, 8, 8), np.float32), 10.0)
-    row = {"series": "x", "subset": "whole", "kind": "whole", "path": "", "share": 1.0, "dose_e_A2": 100.0,
-           "alignment": "x.xf"}  # fmt: skip
+    row = {"series": "x", "subset": "whole", "kind": "whole", "path": "", "share": 1.0, "asked_e_A2": 0.0,
+           "dose_e_A2": 100.0, "alignment": "x.xf"}  # fmt: skip
     pd.DataFrame([{**row, "file": "../../etc/passwd"}]).to_csv(tmp_path / "subsets.csv", index=False)
     with pytest.raises(BadInput, match="outside its folder"):
         list(read_split(tmp_path))

@@ -124,7 +124,7 @@ def dose_that_reaches(curve: pd.DataFrame, percent: float, seed: int = 0) -> Rea
 
 
 def dose_that_stops_helping(curve: pd.DataFrame, seed: int = 0) -> Reached:
-    """The lowest dose within 1 % of the best, for series whose dose was given one part after another.
+    """The lowest dose within 1 % of the best, for the first parts of each tilt.
 
     Parameters and intervals as in :func:`dose_that_reaches`; ``percent`` is what the curve has at its best.
     """

@@ -92,6 +92,8 @@ class DoseSettings:
 
         Raises ``BadInput`` where it has too little dose.
         """
+        if not total_e_A2 > 0:
+            raise BadInput("the dose of the series is not known", "give that of the whole series with --dose")
         depth = min(_HALVINGS, int(math.log2(max(fractions, 1)))) if self.halvings is None else self.halvings
         wanted = [WHOLE, *(halvings(depth) if depth else [])]
         if self.doses_e_A2:
@@ -144,6 +146,8 @@ def open_exposures(uri: str, settings: DoseSettings) -> Exposures:
     from cryogauge.io import open_movie, read_gain, read_tilt_series
 
     series = read_tilt_series(uri, alignment=settings.alignment)
+    if settings.gain is not None and not series.alignment and _are_movie_sums(series):
+        series = read_tilt_series(uri, alignment=settings.alignment, gain=settings.gain)
     if "movie" not in series.table.columns:
         raise BadInput(
             f"{uri} names no movies, so that its dose cannot be divided",
@@ -180,6 +184,13 @@ def _known_drift(
         if all(path.is_file() for path in found):
             return [read_motion(path, movie.shape[0]) for path, movie in zip(found, movies, strict=True)]
     return None
+
+
+def _are_movie_sums(series: TiltSeries) -> bool:
+    """Whether the images are the unaligned sums of the movies themselves: then they have no gain correction either."""
+    if not {"movie", "image"} <= set(series.table.columns):
+        return False
+    return all(Path(str(movie)).name == image for movie, image in series.table[["movie", "image"]].to_numpy())
 
 
 def _movie_paths(series: TiltSeries) -> list[Path]:
@@ -228,7 +239,8 @@ def split_to_folder(item: DoseItem, folder: Path) -> dict[str, Any]:
         write_mrc(folder / file, volume.data, volume.voxel_size_A)
         rows.append({
             "series": item.name, "subset": subset.name, "kind": subset.kind, "path": subset.path,
-            "share": subset.share, "dose_e_A2": dose, "alignment": alignment, "file": file,
+            "share": subset.share, "asked_e_A2": subset.asked_e_A2, "dose_e_A2": dose, "alignment": alignment,
+            "file": file,
         })  # fmt: skip
     with replacing(folder / SUBSETS) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.6g")
@@ -274,7 +286,11 @@ def read_split(folder: Path) -> Iterator[tuple[Subset, float, Volume]]:
     from cryogauge.io import open_volume
 
     rows = [
-        (Subset(row["kind"], row["path"], float(row["share"])), float(row["dose_e_A2"]), str(row["file"]))
+        (
+            Subset(row["kind"], row["path"], float(row["share"]), float(row["asked_e_A2"])),
+            float(row["dose_e_A2"]),
+            str(row["file"]),
+        )
         for row in _split_table(folder).to_dict("records")
     ]
     for subset, dose, file in rows:
@@ -286,8 +302,8 @@ def read_split(folder: Path) -> Iterator[tuple[Subset, float, Volume]]:
 def _split_table(folder: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(folder / SUBSETS, dtype={"path": str, "alignment": str}, keep_default_na=False)
-        return table.astype({"share": float, "dose_e_A2": float})[
-            ["subset", "kind", "path", "share", "dose_e_A2", "alignment", "file"]
+        return table.astype({"share": float, "asked_e_A2": float, "dose_e_A2": float})[
+            ["subset", "kind", "path", "share", "asked_e_A2", "dose_e_A2", "alignment", "file"]
         ]
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"{folder / SUBSETS} cannot be read: {error}", "split the series again") from error

@@ -68,7 +68,7 @@ class Findings:
 def find(tomograms: pd.DataFrame, pairs: pd.DataFrame) -> Findings:
     """Draw the conclusions from the tables of all series together.
 
-    The advice is for dose given evenly; cumulative parts, which carry the damage of their time, are judged apart.
+    The advice is for dose given evenly; cumulative parts are judged apart.
 
     Raises
     ------
@@ -192,8 +192,8 @@ def _dose_block(findings: Findings, series: int) -> Block:
         figures.append((log, f"A point is a tilt series at one dose.{said}"))
     return Block(
         "Score against dose",
-        "Each part of the dose was reconstructed with the geometry of the whole. Parts spread evenly over the exposure "
-        "carry the damage of all of it; the advice is about noise, not about damage. In brackets, 95 % intervals of a "
+        "Each part of the dose was reconstructed with the geometry of the whole. All parts carry nearly the damage of "
+        "the whole exposure: the advice is about noise, not about damage. In brackets, 95 % intervals of a "
         "bootstrap over tilt series.",
         figures,
     )

@@ -1,8 +1,8 @@
 """Which dose fractions of every tilt make a tomogram of less dose.
 
 Halves are those of the paper: the fractions in even and in odd places, and again within each half. Evenly spaced parts
-take so many fractions spread over the exposure; cumulative ones take the first so many, with the damage that had been
-done by then.
+take so many fractions spread over the exposure; cumulative ones take the first so many of each tilt. The
+damage in either is nearly that of the whole: what earlier tilts did is in every fraction of the later ones.
 """
 
 from collections.abc import Sequence
@@ -29,18 +29,28 @@ class Subset:
         Of halves: ``e`` and ``o`` for the even or odd places at each halving, such as ``eo``.
     share
         Of the others: the part of the exposure that is wanted, 0–1.
+    asked_e_A2
+        Of the others: the dose that was asked for; 0 where a share was.
     """
 
     kind: Kind
     path: str = ""
     share: float = 1.0
+    asked_e_A2: float = 0.0
+
+    @property
+    def level(self) -> float:
+        """What is the same for all series: the number of halvings, or the dose or share asked for."""
+        return float(len(self.path)) if self.kind == "halves" else self.asked_e_A2 or self.share
 
     @property
     def name(self) -> str:
-        """Short and fit for a file name, such as ``halves_eo`` or ``even_0.1600``."""
+        """Short and fit for a file name, such as ``halves_eo`` or ``even_64e``."""
         if self.kind == "whole":
             return "whole"
-        return f"halves_{self.path}" if self.kind == "halves" else f"{self.kind}_{self.share:.4f}"
+        if self.kind == "halves":
+            return f"halves_{self.path}"
+        return f"{self.kind}_{self.asked_e_A2:g}e" if self.asked_e_A2 else f"{self.kind}_{self.share:.4f}"
 
     def fractions(self, count: int) -> NDArray[np.intp]:
         """Places of the chosen dose fractions among ``count`` of them, rising.
@@ -100,7 +110,7 @@ def parts(kind: Literal["even", "cumulative"], doses_e_A2: Sequence[float], tota
     for dose in doses_e_A2:
         if not 0 < dose < total_e_A2:
             raise BadInput(f"{dose:g} e⁻/Å² cannot be had of {total_e_A2:g} e⁻/Å²", "ask for less than the whole")
-    return [Subset(kind, share=dose / total_e_A2) for dose in sorted(doses_e_A2)]
+    return [Subset(kind, share=dose / total_e_A2, asked_e_A2=float(dose)) for dose in sorted(doses_e_A2)]
 
 
 @dataclass(frozen=True)

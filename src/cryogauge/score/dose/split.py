@@ -167,8 +167,8 @@ def _group_sums(
         for group in range(plan.groups):
             members = np.flatnonzero(plan.atoms[tilt] == group)
             if len(members):
-                total = _sum(movie, members, drift, exact=aligner.factor < 2)
-                sums[group, tilt] = aligner.align(total if gain is None else total * gain, tilt)
+                total = _sum(movie, members, drift, gain, exact=aligner.factor < 2)
+                sums[group, tilt] = aligner.align(total, tilt)
         if progress:
             progress(1)
 
@@ -176,12 +176,24 @@ def _group_sums(
     return sums
 
 
-def _sum(movie: Any, members: NDArray[np.intp], drift: NDArray[np.float64], *, exact: bool) -> NDArray[np.float32]:
-    """Some fractions of a movie, their drift undone; to the nearest pixel where binning hides the rest."""
+def _sum(
+    movie: Any,
+    members: NDArray[np.intp],
+    drift: NDArray[np.float64],
+    gain: NDArray[np.floating] | None,
+    *,
+    exact: bool,
+) -> NDArray[np.float32]:
+    """Some fractions of a movie, their drift undone; to the nearest pixel where binning hides the rest.
+
+    The gain is that of the camera's pixels, and so comes before anything moves.
+    """
     total = np.zeros(movie.shape[1:], dtype=np.float32)
     moved = np.zeros(total.shape, dtype=np.complex128) if exact and np.abs(drift).max() > 0.05 else None
     for k in members:
         frame = np.asarray(movie[int(k)], dtype=np.float32)
+        if gain is not None:
+            frame = frame * gain
         if moved is not None:
             moved += fourier_shift(np.fft.fft2(frame), -drift[k])
         else:

@@ -105,7 +105,7 @@ def study_series(
         rows.append(
             {
                 "series": name, "subset": subset.name, "kind": subset.kind,
-                "level": len(subset.path) if subset.kind == "halves" else subset.share,
+                "level": subset.level,
                 "dose_e_A2": dose, "tomoscore": judgement.tomoscore, "percent": 100.0 * judgement.tomoscore / full,
                 "thickness_slices": judgement.row["thickness_slices"], "thickness_nm": judgement.row["thickness_nm"],
                 "flags": " ".join((*flags, *judgement.flags)),

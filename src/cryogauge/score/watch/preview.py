@@ -55,7 +55,7 @@ def judge_preview(
     """Judge a quick reconstruction of a tilt series; see :func:`preview_to_folder`."""
     from cryogauge.imaging.preview import quick_tomogram
 
-    series = read_tilt_series(uri, pixel_size_A=settings.pixel_size_A, gain=gain)
+    series = read_tilt_series(uri, gain=gain)  # a voxel given for tomograms is not the pixel of images
     volume, _ = quick_tomogram(series, voxel_size_A)
     weights = shipped_weights(settings.model) if settings.weights is None else Path(settings.weights)
     quality = load_quality(settings.model, weights, threads=settings.threads, device=settings.device)
