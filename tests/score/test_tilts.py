@@ -110,7 +110,8 @@ def fine_series(ice=(), no_rings=(), count=9, size=512, pixel_A=1.6):
         images.append(np.fft.irfft2(spectrum) + 50)
     table = pd.DataFrame(
         {"tilt_deg": np.linspace(-24, 24, count), "dose_e_A2": 3.0, "prior_dose_e_A2": 0.0, "axis_deg": 0.0,
-         "shift_x_A": 0.0, "shift_y_A": 0.0, "defocus_A": 20_000.0}
+         "shift_x_A": 0.0, "shift_y_A": 0.0, "defocus_A": 20_000.0,
+         "voltage_kV": 300.0}
     )  # fmt: skip
     from cryogauge.records import TiltSeries
 
@@ -125,6 +126,10 @@ def test_rings_of_ice_and_of_the_transfer_are_seen():
     fitted = table["defocus_A"].drop(index=6)
     np.testing.assert_allclose(fitted, 20_000, rtol=0.03)
     assert judge_tilts(fine_series(), "fine", ctf=False)["defocus_A"].isna().all()
+    series = fine_series(no_rings=(6,))
+    unsaid = judge_tilts(replace(series, table=series.table.drop(columns="voltage_kV")), "fine")
+    assert unsaid["defocus_A"].isna().all()
+    assert "no_ctf" in unsaid["reasons"][6].split()
 
 
 def test_too_little_to_compare(good):

@@ -27,6 +27,7 @@ OPTIONAL_TILT_COLUMNS = (
     "image",  # name of the image: its file, or its place in the stack as text
     "movie",  # path of the movie the image is the sum of
     "motion",  # path of what is known of the drift within it
+    "voltage_kV",  # acceleration voltage of the microscope
 )
 
 

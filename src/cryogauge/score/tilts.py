@@ -62,7 +62,8 @@ def judge_tilts(series: TiltSeries, name: str, *, ctf: bool = True) -> pd.DataFr
     name
         For the table.
     ctf
-        Fit the contrast transfer of images whose pixel is at most 5 Å, near the defocus that the table states.
+        Fit the contrast transfer of images whose pixel is at most 5 Å, near the defocus that the table states; the
+        defocus is told where the table has ``voltage_kV``.
 
     Returns
     -------
@@ -119,8 +120,10 @@ def _look(image: NDArray[np.float32], binned: NDArray[np.float32], series: TiltS
     if ctf and series.pixel_size_A <= _CTF_PIXEL_A and deviation > 0:
         stated = float(series.table["defocus_A"].iloc[k])
         around = {"lowest_A": max(0.5 * stated, 3e3), "highest_A": 1.7 * stated} if stated > 6e3 else {}
-        found = fit_defocus(image, series.pixel_size_A, **around)
-        fit = (found.defocus_A, found.correlation, found.resolution_A)
+        told = float(series.table["voltage_kV"].iloc[k]) if "voltage_kV" in series.table.columns else math.nan
+        found = fit_defocus(image, series.pixel_size_A, voltage_kV=told if told > 0 else 300.0, **around)
+        # rings fit at any voltage, but only with the right one do they say the defocus
+        fit = (found.defocus_A if told > 0 else math.nan, found.correlation, found.resolution_A)
     return _Seen(
         mean, counts, _blocked(binned) if counts else math.nan, _sectors(binned), _content(binned),
         _ice_ring(image, series.pixel_size_A), *fit,
@@ -213,7 +216,7 @@ def _table(name: str, series: TiltSeries, seen: list[_Seen], agreement: NDArray[
     brightness = _brightness(series, seen)
     lost = _lost(np.stack([s.sectors for s in seen]), tilts)
     expected_agreement = _expected(tilts, agreement)
-    fitted = [math.isfinite(s.defocus_A) for s in seen]
+    fitted = [math.isfinite(s.ctf_resolution_A) for s in seen]
     ctf_tells = np.mean(fitted) > 0.6
     rows = []
     for k, s in enumerate(seen):

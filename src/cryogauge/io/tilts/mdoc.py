@@ -159,8 +159,8 @@ def check_series(mdoc: Mdoc) -> None:
 def mdoc_table(mdoc: Mdoc) -> pd.DataFrame:
     """What an ``.mdoc`` says of a tilt series, a row an image in the order of the sections' numbers.
 
-    Columns ``tilt_deg, dose_e_A2, prior_dose_e_A2, axis_deg, defocus_A``, and ``movie`` (text as it stands) where
-    sections name one. What the file does not say is NaN:
+    Columns ``tilt_deg, dose_e_A2, prior_dose_e_A2, axis_deg, defocus_A``, ``movie`` (text as it stands) where
+    sections name one, and ``voltage_kV`` where it is said. What the file does not say is NaN:
 
     - *dose*: ``ExposureDose``, or where that is missing or zero (SerialEM writes 0 for a camera that is not
       calibrated) the sum of ``FrameDosesAndNumber``. ``DoseRate`` is what reaches the camera, behind the specimen,
@@ -179,6 +179,11 @@ def mdoc_table(mdoc: Mdoc) -> pd.DataFrame:
     for key in ("CtfFind", "TargetDefocus", "Defocus"):
         defocus_um = np.where(np.isnan(defocus_um), mdoc.numbers(key), defocus_um)
     table["defocus_A"] = -defocus_um * A_PER_UM
+    voltage = next(
+        (each["Voltage"] for each in (mdoc.entries, *(s.entries for s in mdoc.sections)) if "Voltage" in each), ""
+    )
+    if voltage.replace(".", "", 1).isdigit():
+        table["voltage_kV"] = float(voltage)
     if any("SubFramePath" in each.entries for each in mdoc.sections):
         table["movie"] = [each.entries.get("SubFramePath", "") for each in mdoc.sections]
     return table.iloc[order].reset_index(drop=True)

@@ -128,6 +128,8 @@ def read_relion(uri: str, pixel_size_A: float | None) -> TiltSeries:
         for file, section in zip(files, sections, strict=True)
     ]
     _put_paths(table, rows, find)
+    if "rlnVoltage" in listed.index:
+        table["voltage_kV"] = float(listed["rlnVoltage"])
     return TiltSeries(images, pixel, table, uri, str(path) if aligned else "")
 
 

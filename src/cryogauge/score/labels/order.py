@@ -57,18 +57,22 @@ def choose_slices(
     """
     random = _generator(key)
     count = min(count, depth)
+    wanted = 0 if uncertainty is None else min(count // 2, int(np.isfinite(uncertainty).sum()))
+    # the random ones first, of all slices: drawn of what the uncertain ones leave, they would be too easy
+    layers = np.array_split(np.arange(depth), count - wanted) if count > wanted else []
+    drawn = [int(random.choice(layer)) for layer in layers]
     unsure: list[int] = []
     if uncertainty is not None:
         order = [int(z) for z in np.argsort(-uncertainty, kind="stable") if np.isfinite(uncertainty[z])]
-        wanted = count // 2
+        left = [z for z in order if z not in set(drawn)]
         apart = max(depth // (2 * count), 1)
         for distance in (apart, 1):
-            for z in order:
+            for z in left:
                 if len(unsure) < wanted and all(abs(z - other) >= distance for other in unsure):
                     unsure.append(z)
-    left = np.setdiff1d(np.arange(depth), unsure)
-    layers = np.array_split(left, count - len(unsure)) if count > len(unsure) else []
-    return sorted([*unsure, *(int(random.choice(layer)) for layer in layers)]), set(unsure)
+    rest = np.setdiff1d(np.arange(depth), [*unsure, *drawn])
+    drawn += [int(z) for z in random.permutation(rest)[: count - len(unsure) - len(drawn)]]
+    return sorted([*unsure, *drawn]), set(unsure)
 
 
 def showing_order(groups: Mapping[int, str], uncertainty: Mapping[int, float], key: str) -> list[Showing]:
