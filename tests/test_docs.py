@@ -79,7 +79,7 @@ def test_every_kind_of_specimen_is_described():
 
 
 def test_every_flag_is_described():
-    from cryogauge.score.watch.preview import FLAG
+    from cryogauge.records import PREVIEW
 
     raised = {
         flag
@@ -87,7 +87,7 @@ def test_every_flag_is_described():
         for flag in re.findall(r'notes\["(\w+)"\] = ', path.read_text())
     }
     page = (ROOT / "docs" / "reference" / "flags.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == raised | {"failed", FLAG}
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == raised | {"failed", PREVIEW}
 
 
 def _command_lines(page: Path) -> list[str]:

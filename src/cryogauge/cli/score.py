@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
+from cryogauge.cli.terminal import DebugOption, JsonOption, is_given, output_console, print_json, tell
 
 if TYPE_CHECKING:
     from cryogauge.io import TomogramSource
@@ -134,7 +134,7 @@ def score(
         "slices": slices,
     }
     before = {} if settings_file is None else read_settings(settings_file)
-    given = {name for name in chosen if _is_given(context, name.removesuffix("_A"))}
+    given = {name for name in chosen if is_given(context, name.removesuffix("_A"))}
     chosen |= {name: value for name, value in before.items() if name in chosen and name not in given}
     sources = find_sources(paths, out, pictures=chosen["slices"])
     settings = ScoreSettings(**chosen, threads=threads_each(workers))
@@ -162,12 +162,6 @@ def score(
         export_selected(out, scored, select, export or ["csv"], export_from)
     if scored.failures:
         raise typer.Exit(1)
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
 
 
 def find_sources(paths: "list[str]", out: Path, *, pictures: bool = False) -> "list[TomogramSource]":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
+from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, is_given, print_json, tell
 
 if TYPE_CHECKING:
     from cryogauge.jobs import Outcome
@@ -126,16 +126,10 @@ def tilt_series(
     if settings is None:
         chosen = SimulationSettings(**values)
     else:
-        given = {field: values[field] for name, field in _FIELDS.items() if _is_given(context, name)}
+        given = {field: values[field] for name, field in _FIELDS.items() if is_given(context, name)}
         chosen = replace(read_settings(settings), **given)
     make_folder(out)
     _show(simulate_tilt_series(chosen, out), as_json=as_json)
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether a parameter was typed, and is not merely its default."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
 
 
 @simulate_app.command(

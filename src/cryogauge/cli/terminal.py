@@ -57,3 +57,9 @@ def examples(*calls: str) -> str:
     if MARKUP is None:
         return "\n\n".join(["Examples:", "\b\n" + "\n".join(f"  {call}" for call in calls)])
     return "\n\n".join(["Examples:", *calls])
+
+
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether a parameter was typed, and is not merely its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"

@@ -21,7 +21,7 @@ from cryogauge.imaging.projection import project
 from cryogauge.imaging.reconstruction import weighted_back_projection
 from cryogauge.imaging.tilted import Aligner, align_images, as_contrast
 from cryogauge.imaging.transforms import irfft2, rfft2
-from cryogauge.records import BadInput, TiltSeries
+from cryogauge.records import PREVIEW, BadInput, TiltSeries
 
 _LONGEST_PX, _SHORTEST_PX = 384, 160  # edge of the images that are compared
 _MOST_SLICES = 96
@@ -45,7 +45,7 @@ def align_coarsely(series: TiltSeries, *, thickness_nm: float = 200.0) -> TiltSe
     Returns
     -------
     The same images with ``shift_x_A`` and ``shift_y_A`` found, those of images not used being 0, and
-    ``alignment`` set to ``preview``.
+    ``alignment`` set to :data:`cryogauge.records.PREVIEW`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def align_coarsely(series: TiltSeries, *, thickness_nm: float = 200.0) -> TiltSe
     shift_y, shift_x = np.cos(turn) * y + np.sin(turn) * x, -np.sin(turn) * y + np.cos(turn) * x
     shifts = np.zeros((2, len(table)))
     shifts[:, used] = shift_x, shift_y
-    return replace(series, table=table.assign(shift_x_A=shifts[0], shift_y_A=shifts[1]), alignment="preview")
+    return replace(series, table=table.assign(shift_x_A=shifts[0], shift_y_A=shifts[1]), alignment=PREVIEW)
 
 
 def _match_neighbours(images: NDArray[np.float32], tilts: NDArray[np.float64]) -> NDArray[np.float64]:

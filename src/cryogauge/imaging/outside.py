@@ -18,7 +18,7 @@ from cryogauge.imaging.coarse import align_coarsely
 from cryogauge.imaging.threads import thread_count
 from cryogauge.imaging.tilted import Aligner
 from cryogauge.io import MrcWriter, read_tilt_series
-from cryogauge.records import BadInput, Retryable, TiltSeries
+from cryogauge.records import PREVIEW, BadInput, Retryable, TiltSeries
 
 Alignment = Literal["auto", "aretomo", "imod", "preview"]
 
@@ -66,8 +66,8 @@ def align(series: TiltSeries, how: Alignment, folder: Path, *, thickness_nm: flo
     if series.alignment:
         return series
     if how == "auto":
-        how = "aretomo" if find_program("aretomo") else "imod" if find_program("imod") else "preview"
-    if how == "preview":
+        how = "aretomo" if find_program("aretomo") else "imod" if find_program("imod") else PREVIEW
+    if how == PREVIEW:
         return align_coarsely(series, thickness_nm=thickness_nm)
     program = _required(how)
     stack, pixel = _hand_over(series, folder)

@@ -75,7 +75,10 @@ class Aligner:
 
         Cubic splines; what comes from beyond the image's edge is filled with the image's mean.
         """
-        binned = self.bin(image)
+        return self.align_binned(self.bin(image), index)
+
+    def align_binned(self, binned: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+        """:meth:`align` for an image that :meth:`bin` made."""
         cosine, sine = math.cos(self._turns[index]), math.sin(self._turns[index])
         # takes (y, x) of the result to (y, x) of the image
         rotation = np.array([[cosine, sine], [-sine, cosine]]) / self._magnification[index]

@@ -3,12 +3,13 @@
 from cryogauge.records.errors import BadInput, CryogaugeError, Retryable
 from cryogauge.records.judgement import SCORE_COLUMNS, SLICE_COLUMNS, TomogramJudgement
 from cryogauge.records.picks import PICK_COLUMNS, check_picks
-from cryogauge.records.tiltseries import OPTIONAL_TILT_COLUMNS, TILT_COLUMNS, TiltSeries
+from cryogauge.records.tiltseries import OPTIONAL_TILT_COLUMNS, PREVIEW, TILT_COLUMNS, TiltSeries
 from cryogauge.records.volume import Volume
 
 __all__ = [
     "OPTIONAL_TILT_COLUMNS",
     "PICK_COLUMNS",
+    "PREVIEW",
     "SCORE_COLUMNS",
     "SLICE_COLUMNS",
     "TILT_COLUMNS",

@@ -19,6 +19,9 @@ TILT_COLUMNS = (
     "defocus_A",  # positive is underfocus
 )
 
+#: The alignment of a series that cryogauge aligned coarsely itself, and the flag of what is judged by it.
+PREVIEW = "preview"
+
 #: Columns a tilt table may have too.
 OPTIONAL_TILT_COLUMNS = (
     "used",  # bool: False for an image that the alignment or a person left out

@@ -13,6 +13,7 @@ from cryogauge.imaging.reconstruction import Filter
 from cryogauge.imaging.tilted import reconstruct
 from cryogauge.io import read_tilt_series, tilt_series_key, write_mrc
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.records import PREVIEW
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def reconstruct_batch(
 
 
 def _file(name: str, preview: bool) -> str:
-    return f"{name.replace('/', '_')}{'_preview' if preview else ''}.mrc"
+    return f"{name.replace('/', '_')}{f'_{PREVIEW}' if preview else ''}.mrc"
 
 
 def _mark(name: str, key: LedgerKey) -> str:
@@ -92,7 +93,7 @@ def _make(item: ReconstructItem, key: LedgerKey) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="cryogauge-align-") as folder:
         aligned = align(series, settings.align, Path(folder), thickness_nm=0.6 * settings.thickness_nm)
     volume = reconstruct(aligned, settings.voxel_size_A, thickness_nm=settings.thickness_nm, filter=settings.filter)
-    preview = aligned.alignment == "preview"
+    preview = aligned.alignment == PREVIEW
     file = _file(item.name, preview)
     for earlier in item.out.glob(f"{_mark(item.name, key).removesuffix(key.digest)}*"):
         earlier.unlink()

@@ -15,24 +15,29 @@ from cryogauge.score.tomogram import ScoreSettings, judge_source
 
 def judge_to_folder(source: TomogramSource, folder: Path, settings: ScoreSettings) -> dict[str, Any]:
     """Judge one item of a batch and keep the judgement in a folder; returns its row as plain JSON values."""
-    judgement = judge_source(source, settings)
-    save_judgement(judgement, folder)
-    return _plain(judgement.row)
+    return save_judgement(judge_source(source, settings), folder)
 
 
-def save_judgement(judgement: TomogramJudgement, folder: Path) -> None:
-    """Write ``judgement.json``, ``slices.csv``, ``local_map.npz`` and a PNG a picture into an existing folder."""
+def save_judgement(judgement: TomogramJudgement, folder: Path) -> dict[str, Any]:
+    """Write ``judgement.json``, ``slices.csv``, ``local_map.npz`` and a PNG a picture into an existing folder.
+
+    Returns
+    -------
+    The judgement's row as plain JSON values.
+    """
     from PIL import Image
 
     judgement.slices.to_csv(folder / "slices.csv", index=False)
     np.savez_compressed(folder / "local_map.npz", quality=np.round(judgement.local_map * 255).astype(np.uint8))
     for name, picture in judgement.pictures.items():
         Image.fromarray(picture).save(folder / f"{name}.png")
+    row = _plain(judgement.row)
     content = {
-        "row": _plain(judgement.row), "tile_px": judgement.tile_px, "surfaces": judgement.surfaces,
+        "row": row, "tile_px": judgement.tile_px, "surfaces": judgement.surfaces,
         "pictures": sorted(judgement.pictures), "notes": judgement.notes,
     }  # fmt: skip
     (folder / "judgement.json").write_text(json.dumps(content, indent=1, ensure_ascii=False))
+    return row
 
 
 def load_judgement(folder: Path) -> TomogramJudgement:

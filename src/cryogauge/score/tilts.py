@@ -104,8 +104,9 @@ def judge_tilts(series: TiltSeries, name: str, *, ctf: bool = True) -> pd.DataFr
 
     def one(k: int) -> None:
         image = np.asarray(series.images[k], dtype=np.float32)
-        small[k] = aligner.align(image, k)
-        seen[k] = _look(image, aligner.bin(image), series, k, ctf)
+        binned = aligner.bin(image)
+        small[k] = aligner.align_binned(binned, k)
+        seen[k] = _look(image, binned, series, k, ctf)
 
     for_each(one, range(count))
     agreement = _agreement(as_contrast(small), tilts)

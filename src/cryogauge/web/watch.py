@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from markupsafe import Markup
 
-from cryogauge.records import BadInput
+from cryogauge.records import PREVIEW, BadInput
 from cryogauge.report.columns import COLUMNS, NOTHING, best_first, cell_text, flag_words, in_words
 from cryogauge.report.curves import score_curve_svg, sparkline_svg
 from cryogauge.report.svg import PLOT_CSS
@@ -25,7 +25,7 @@ from cryogauge.web.app import page
 
 _PICTURES = ("best", "median", "worst", "xz")
 #: Flags that say how something was judged, not that anything is amiss.
-_REMARKS = ("preview", "no_second_opinion")
+_REMARKS = (PREVIEW, "no_second_opinion")
 _ROWS = 500  # more are not looked through; the feed has them all
 _NAMES = 40
 _SHOWN = {column.name: column for column in COLUMNS}

@@ -15,7 +15,7 @@ import pandas as pd
 from cryogauge.imaging.outside import Alignment, align, relion_motion
 from cryogauge.imaging.reconstruction import Filter
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
-from cryogauge.records import BadInput, TiltSeries, Volume
+from cryogauge.records import PREVIEW, BadInput, TiltSeries, Volume
 from cryogauge.score.batch import artefacts, result_folder, whole_folder
 from cryogauge.score.dose.plan import WHOLE, Subset, halvings, parts
 from cryogauge.score.dose.split import Exposures, Reconstruction, split_tomograms
@@ -23,8 +23,6 @@ from cryogauge.score.dose.split import Exposures, Reconstruction, split_tomogram
 if TYPE_CHECKING:
     from cryogauge.score.dose.study import SeriesStudy
 
-#: Word for tomograms of our own coarse alignment.
-PREVIEW = "preview"
 Motion = Literal["auto", "own", "relion", "none"]
 
 #: Table of the tomograms in the folder of a split series.

@@ -1,7 +1,7 @@
 """Labels in SQLite, or in PostgreSQL by its URL: several people may write at once."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,11 +114,10 @@ class LabelStore:
     def __init__(self, place: str | Path, *, create: bool = True) -> None:
         self._engine = _engine(str(place), create)
         self.name = self._engine.url.render_as_string(hide_password=True).removeprefix("sqlite:///")
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._engine.dispose)
             self._prepare(create)
-        except BaseException:
-            self._engine.dispose()
-            raise
+            undo.pop_all()
 
     def close(self) -> None:
         """Close all connections."""

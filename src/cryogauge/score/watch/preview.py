@@ -1,18 +1,14 @@
 """A tilt series, judged by a quick reconstruction of its own."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cryogauge.io.tilts import read_tilt_series
-from cryogauge.records import TomogramJudgement
+from cryogauge.records import PREVIEW, TomogramJudgement
 from cryogauge.score.quality import load_quality, shipped_weights
 from cryogauge.score.store import save_judgement
 from cryogauge.score.tomogram import ScoreSettings, judge_volume
-
-#: The flag of every judgement made from a preview.
-FLAG = "preview"
 
 
 def preview_to_folder(
@@ -45,8 +41,7 @@ def preview_to_folder(
     BadInput
         When the series cannot be read or reconstructed.
     """
-    save_judgement(judge_preview(uri, name, settings, voxel_size_A, gain), folder)
-    return json.loads((folder / "judgement.json").read_text())["row"]
+    return save_judgement(judge_preview(uri, name, settings, voxel_size_A, gain), folder)
 
 
 def judge_preview(
@@ -65,5 +60,5 @@ def judge_preview(
         f"a quick reconstruction of {len(series.table)} tilts at {volume.voxel_size_A:.3g} Å a voxel, {alignment}: "
         "compare it with other previews only"
     )
-    notes = {FLAG: note, **judgement.notes}
+    notes = {PREVIEW: note, **judgement.notes}
     return replace(judgement, row={**judgement.row, "flags": tuple(notes)}, notes=notes)
