@@ -1,11 +1,22 @@
 """``cryogauge dose``."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cryogauge.cli.options import (
+    AlignmentOption,
+    AlignOption,
+    FilterOption,
+    GainOption,
+    SeriesWorkersOption,
+    ThicknessOption,
+    VoxelOption,
+    whole_path,
+)
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
 
 if TYPE_CHECKING:
@@ -57,28 +68,9 @@ CumulativeOption = Annotated[
         "--cumulative", metavar="E,E,…", help="The first fractions of each tilt up to these doses.", parser=_doses
     ),
 ]
-VoxelOption = Annotated[
-    float | None, typer.Option("--voxel-size", metavar="A", help="Voxel of the tomograms; by default the pixel.")
-]
-ThicknessOption = Annotated[
-    float, typer.Option("--thickness", metavar="NM", help="Extent of the tomograms along the beam.")
-]
-FilterOption = Annotated[
-    Literal["ramp", "exact", "sirt"], typer.Option("--filter", help="Filter of the reconstruction.")
-]
 MotionOption = Annotated[
     Literal["auto", "own", "relion", "none"],
     typer.Option("--motion", help="Drift within movies: RELION's results if named, else own; none for corrected ones."),
-]
-AlignOption = Annotated[
-    Literal["auto", "aretomo", "imod", "preview"],
-    typer.Option("--align", help="What aligns a series that is not: AreTomo or IMOD if installed, else a preview."),
-]
-GainOption = Annotated[
-    Path | None, typer.Option("--gain", metavar="FILE", help="Gain reference (MRC or TIFF), multiplied in.")
-]
-AlignmentOption = Annotated[
-    Path | None, typer.Option("--alignment", metavar="FILE", help="Which alignment, where there are several.")
 ]
 TotalOption = Annotated[
     float | None, typer.Option("--dose", metavar="E", help="Dose of the whole series, where the files do not say.")
@@ -86,7 +78,6 @@ TotalOption = Annotated[
 ScratchOption = Annotated[
     Path | None, typer.Option("--scratch", metavar="DIR", help="Roomy folder for intermediate sums.")
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tilt series at a time.")]
 
 
 @dose_app.command(
@@ -97,6 +88,7 @@ WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=1, hel
     ),
 )
 def split(
+    context: typer.Context,
     paths: SeriesArgument,
     out: OutOption,
     halvings: HalvingsOption = None,
@@ -111,7 +103,7 @@ def split(
     alignment: AlignmentOption = None,
     total: TotalOption = None,
     scratch: ScratchOption = None,
-    workers: WorkersOption = 1,
+    workers: SeriesWorkersOption = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -120,21 +112,7 @@ def split(
     Writes a folder a tilt series with a tomogram a part and subsets.csv, which says what dose each one has. Exits with
     1 when some series could not be split.
     """
-    settings = _settings(
-        halvings,
-        doses,
-        cumulative,
-        voxel_size,
-        thickness,
-        filter_,
-        motion,
-        align,
-        gain,
-        alignment,
-        total,
-        scratch,
-        workers,
-    )
+    settings = _settings(context.params)
     outcomes = _run(_items(paths, out, settings), out, study=False, workers=workers, debug=debug)
     done = {o.item.name: {**o.row, "folder": str(out / o.row["folder"])} for o in outcomes if o.failure is None}
     if as_json:
@@ -153,6 +131,7 @@ def split(
     ),
 )
 def study(
+    context: typer.Context,
     paths: SeriesArgument,
     out: OutOption,
     halvings: HalvingsOption = None,
@@ -176,7 +155,7 @@ def study(
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
     ] = "auto",
-    workers: WorkersOption = 1,
+    workers: SeriesWorkersOption = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -192,10 +171,7 @@ def study(
     from cryogauge.score.dose.page import advice, write_study
     from cryogauge.score.tomogram import ScoreSettings, weights_checksum
 
-    settings = _settings(
-        halvings, doses, cumulative, voxel_size, thickness, filter_, motion, align, gain, alignment, total, scratch,
-        workers, model=model, weights=None if weights is None else str(weights), device=device,
-    )  # fmt: skip
+    settings = _settings(context.params)
     checksum = weights_checksum(ScoreSettings(model=settings.model, weights=settings.weights))
     outcomes = _run(_items(paths, out, settings), out, study=True, workers=workers, debug=debug, checksum=checksum)
     studies = [load_study(out / outcome.row["folder"]) for outcome in outcomes if outcome.failure is None]
@@ -214,32 +190,29 @@ def study(
     _finish(outcomes)
 
 
-def _settings(
-    halvings: int | None,
-    doses: tuple[float, ...],
-    cumulative: tuple[float, ...],
-    voxel_size: float | None,
-    thickness: float,
-    filter_: Literal["ramp", "exact", "sirt"],
-    motion: Literal["auto", "own", "relion", "none"],
-    align: Literal["auto", "aretomo", "imod", "preview"],
-    gain: Path | None,
-    alignment: Path | None,
-    total: float | None,
-    scratch: Path | None,
-    workers: int,
-    **network: Any,
-) -> "DoseSettings":
+def _settings(given: Mapping[str, Any]) -> "DoseSettings":
+    """The settings that the parameters of either command stand for; a split has none of a network."""
     from cryogauge.jobs import threads_each
     from cryogauge.score.dose.batch import DoseSettings
 
-    def text(path: Path | None) -> str | None:
-        return None if path is None else str(path.absolute())
-
+    network = {name: given[name] for name in ("model", "device") if name in given}
     return DoseSettings(
-        halvings, tuple(doses), tuple(cumulative), voxel_size, thickness, filter_, motion, align, text(gain),
-        text(alignment), total, text(scratch), threads=threads_each(workers), **network,
-    )  # fmt: skip
+        halvings=given["halvings"],
+        doses_e_A2=given["doses"],
+        cumulative_e_A2=given["cumulative"],
+        voxel_size_A=given["voxel_size"],
+        thickness_nm=given["thickness"],
+        filter=given["filter_"],
+        motion=given["motion"],
+        align=given["align"],
+        gain=whole_path(given["gain"]),
+        alignment=whole_path(given["alignment"]),
+        total_e_A2=given["total"],
+        scratch=whole_path(given["scratch"]),
+        weights=whole_path(given.get("weights")),
+        threads=threads_each(given["workers"]),
+        **network,
+    )
 
 
 def _items(paths: list[str], out: Path, settings: "DoseSettings") -> "list[DoseItem]":
@@ -258,26 +231,16 @@ def _items(paths: list[str], out: Path, settings: "DoseSettings") -> "list[DoseI
 def _run(
     items: "list[DoseItem]", out: Path, *, study: bool, workers: int, debug: bool, checksum: str = ""
 ) -> "list[Outcome[DoseItem]]":
-    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.score import make_folder
     from cryogauge.score.dose.batch import dose_batch
 
     make_folder(out)
     outcomes = []
-    try:
-        with show_progress(len(items), "tilt series") as progress:
-            for outcome in dose_batch(items, out, study=study, weights_checksum=checksum, workers=workers):
-                progress.advance(failed=outcome.failure is not None, worked=outcome.state != "already_done")
-                outcomes.append(outcome)
-                if outcome.failure is not None:
-                    if debug and outcome.failure.traceback:
-                        progress.say(outcome.failure.traceback.rstrip())
-                    progress.say(f"failed: {outcome.item.name}: {outcome.failure.message}")
-                    if outcome.failure.hint:
-                        progress.say(f"hint: {outcome.failure.hint}")
-    except KeyboardInterrupt:
-        tell("interrupted: what was done is kept; run the same command again to go on")
-        raise typer.Exit(130) from None
+    with resumable(), show_progress(len(items), "tilt series") as progress:
+        for outcome in dose_batch(items, out, study=study, weights_checksum=checksum, workers=workers):
+            progress.count(outcome.item.name, outcome, debug=debug)
+            outcomes.append(outcome)
     return sorted(outcomes, key=lambda outcome: outcome.item.name)
 
 

@@ -73,7 +73,7 @@ def gather(
     downloaded that is not asked for. Exits with 1 when some failed (failed.csv says why), with 2 when the call was
     wrong.
     """
-    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.score import make_folder
     from cryogauge.cli.tables import write_failures
     from cryogauge.score.choice import Selection
@@ -89,7 +89,7 @@ def gather(
     )
     make_folder(out)
     done, failures = Counter(), []
-    try:
+    with resumable():
         choices = plan(settings, out, say=tell)
         total = sum(choice.verdict == "chosen" for choice in choices)
         travel, written = expected_bytes(choices, settings.part)
@@ -106,9 +106,6 @@ def gather(
 
                 gather_all(choices, settings.part, out, on_outcome=advance)
             write_failures(out / "failed.csv", failures)
-    except KeyboardInterrupt:
-        tell("interrupted: what was done is kept; run the same command again to go on")
-        raise typer.Exit(130) from None
     _show(out, choices, done, failures, as_json=as_json, dry_run=dry_run)
     if failures:
         raise typer.Exit(1)
@@ -135,16 +132,10 @@ def _tell_outcome(
     from cryogauge.report import Failure
     from cryogauge.score.choice import output_name
 
-    progress.advance(failed=outcome.state == "failed", worked=outcome.state != "already_done")
-    if outcome.failure is None:
-        return
     name = output_name(outcome.item)
-    failures.append(Failure(name, outcome.failure.message, outcome.failure.hint))
-    if debug and outcome.failure.traceback:
-        progress.say(outcome.failure.traceback.rstrip())
-    progress.say(f"failed: {name}: {outcome.failure.message}")
-    if outcome.failure.hint:
-        progress.say(f"hint: {outcome.failure.hint}")
+    progress.count(name, outcome, debug=debug)
+    if outcome.failure is not None:
+        failures.append(Failure(name, outcome.failure.message, outcome.failure.hint))
 
 
 def _show(

@@ -5,8 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from cryogauge.cli.terminal import tell
+
+if TYPE_CHECKING:
+    from cryogauge.jobs import Outcome
 
 
 class Progress:
@@ -38,6 +44,18 @@ class Progress:
         """A line beside the bar."""
         tell(text)
 
+    def count(self, name: str, outcome: "Outcome[Any]", *, debug: bool) -> None:
+        """Count what became of an item of a batch; where it failed say why, with the traceback if asked for."""
+        failure = outcome.failure
+        self.advance(failed=failure is not None, worked=outcome.state != "already_done")
+        if failure is None:
+            return
+        if debug and failure.traceback:
+            self.say(failure.traceback.rstrip())
+        self.say(f"failed: {name}: {failure.message}")
+        if failure.hint:
+            self.say(f"hint: {failure.hint}")
+
     def line(self) -> str:
         """How far it is, in a sentence."""
         text = f"{self.done} of {self.total} {self._what}"
@@ -47,6 +65,16 @@ class Progress:
             seconds = (time.monotonic() - self._start) / self._worked * (self.total - self.done)
             text += f", about {seconds / 60:.0f} min left" if seconds >= 60 else ", less than a minute left"
         return text
+
+
+@contextmanager
+def resumable(text: str = "what was done is kept; run the same command again to go on") -> Iterator[None]:
+    """Ctrl-C within the context says what is left, and exits with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell(f"interrupted: {text}")
+        raise typer.Exit(130) from None
 
 
 @contextmanager

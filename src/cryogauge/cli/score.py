@@ -114,7 +114,7 @@ def score(
             debug=debug,
         )
         return
-    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.scoring import score_all
     from cryogauge.cli.tables import read_settings
     from cryogauge.jobs import threads_each
@@ -142,20 +142,16 @@ def score(
     if before and not {"model", "weights"} & given and before["weights_checksum"] != checksum:
         tell(f"note: the weights are not those that {settings_file} was written with")
     make_folder(out)
-    try:
-        with show_progress(len(sources), "tomograms") as progress:
-            scored = score_all(
-                sources,
-                out,
-                settings,
-                weights_checksum=checksum,
-                workers=workers,
-                progress=progress,
-                debug=debug,
-            )
-    except KeyboardInterrupt:
-        tell("interrupted: what was done is kept; run the same command again to go on")
-        raise typer.Exit(130) from None
+    with resumable(), show_progress(len(sources), "tomograms") as progress:
+        scored = score_all(
+            sources,
+            out,
+            settings,
+            weights_checksum=checksum,
+            workers=workers,
+            progress=progress,
+            debug=debug,
+        )
     report = write_outputs(out, scored, settings, checksum)
     show_scored(out, scored, report, as_json=as_json)
     if select is not None or export:

@@ -8,9 +8,8 @@ from cryogauge.cli.progress import Progress
 
 if TYPE_CHECKING:
     from cryogauge.io import TomogramSource
-    from cryogauge.jobs import Outcome
     from cryogauge.score import ScoreSettings
-    from cryogauge.score.batch import Scored, ScoreItem
+    from cryogauge.score.batch import Scored
 
 
 def score_all(
@@ -38,18 +37,6 @@ def score_all(
 
     scored = Scored()
     for outcome in score_batch(sources, out.absolute(), settings, weights_checksum=weights_checksum, workers=workers):
-        progress.advance(failed=outcome.state == "failed", worked=outcome.state != "already_done")
-        _say_failure(progress, outcome, debug=debug)
+        progress.count(outcome.item.source.name, outcome, debug=debug)
         scored.add(outcome)
     return scored
-
-
-def _say_failure(progress: Progress, outcome: "Outcome[ScoreItem]", *, debug: bool) -> None:
-    failure = outcome.failure
-    if failure is None:
-        return
-    if debug and failure.traceback:
-        progress.say(failure.traceback.rstrip())
-    progress.say(f"failed: {outcome.item.source.name}: {failure.message}")
-    if failure.hint:
-        progress.say(f"hint: {failure.hint}")

@@ -157,29 +157,21 @@ def dataset(
 
     Exits with 1 when some could not be made.
     """
-    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.score import make_folder
     from cryogauge.simulate import find_recipe, read_recipe, simulate_dataset
 
     total = count or read_recipe(find_recipe(recipe)).count
     make_folder(out)
     failed = 0
-    try:
-        with show_progress(total, "tomograms") as progress:
+    with resumable(), show_progress(total, "tomograms") as progress:
 
-            def advance(outcome: "Outcome[DatasetItem]") -> None:
-                nonlocal failed
-                progress.advance(failed=outcome.failure is not None, worked=outcome.state != "already_done")
-                if outcome.failure is not None:
-                    failed += 1
-                    if debug and outcome.failure.traceback:
-                        progress.say(outcome.failure.traceback.rstrip())
-                    progress.say(f"failed: {outcome.item.name}: {outcome.failure.message}")
+        def advance(outcome: "Outcome[DatasetItem]") -> None:
+            nonlocal failed
+            failed += outcome.failure is not None
+            progress.count(outcome.item.name, outcome, debug=debug)
 
-            written = simulate_dataset(recipe, out, workers, count=count, on_outcome=advance)
-    except KeyboardInterrupt:
-        tell("interrupted: what was done is kept; run the same command again to go on")
-        raise typer.Exit(130) from None
+        written = simulate_dataset(recipe, out, workers, count=count, on_outcome=advance)
     _show(written, as_json=as_json)
     if failed:
         raise typer.Exit(1)

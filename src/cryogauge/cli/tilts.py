@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from cryogauge.cli.options import whole_path
 from cryogauge.cli.terminal import output_console, print_json, tell
 
 
@@ -23,7 +24,7 @@ def score_tilts(
     from rich.table import Table
 
     from cryogauge import __version__
-    from cryogauge.cli.progress import show_progress
+    from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.score import make_folder
     from cryogauge.cli.tables import write_failures
     from cryogauge.io import find_tilt_series
@@ -31,25 +32,17 @@ def score_tilts(
     from cryogauge.report import Failure
     from cryogauge.score.tilt_batch import TiltItem, TiltSettings, tilt_batch, write_tilts
 
-    chosen, gain_file = (None if path is None else str(path.absolute()) for path in (alignment, gain))
-    settings = TiltSettings(pixel_size_A, chosen, gain=gain_file)
+    settings = TiltSettings(pixel_size_A, whole_path(alignment), gain=whole_path(gain))
     items = [TiltItem(each.name, each.uri, out.absolute(), settings) for each in find_tilt_series(paths)]
     make_folder(out)
     folders, failures = [], []
-    try:
-        with show_progress(len(items), "tilt series") as progress:
-            for outcome in tilt_batch(items, out, workers=workers):
-                progress.advance(failed=outcome.failure is not None, worked=outcome.state != "already_done")
-                if outcome.failure is None:
-                    folders.append(out / outcome.row["folder"])
-                    continue
+    with resumable(), show_progress(len(items), "tilt series") as progress:
+        for outcome in tilt_batch(items, out, workers=workers):
+            progress.count(outcome.item.name, outcome, debug=debug)
+            if outcome.failure is None:
+                folders.append(out / outcome.row["folder"])
+            else:
                 failures.append(Failure(outcome.item.name, outcome.failure.message, outcome.failure.hint))
-                if debug and outcome.failure.traceback:
-                    progress.say(outcome.failure.traceback.rstrip())
-                progress.say(f"failed: {outcome.item.name}: {outcome.failure.message}")
-    except KeyboardInterrupt:
-        tell("interrupted: what was done is kept; run the same command again to go on")
-        raise typer.Exit(130) from None
     write_failures(out / "failed.csv", failures)
     used = {"version": __version__, **asdict(settings)}
     write_json_file(out / "settings.json", used)

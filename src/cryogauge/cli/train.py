@@ -81,6 +81,7 @@ def train_slice_quality(
     Run again until it says that the weights are written; each stage goes on where the last one stopped. Score with them
     by `cryogauge score --model DIR/compact.safetensors` (or resnet101.safetensors). `--preset` chooses the network.
     """
+    from cryogauge.cli.progress import resumable
     from cryogauge.cli.score import make_folder
     from cryogauge.records import BadInput
     from cryogauge.score.train import Order, train_slice_quality
@@ -94,8 +95,5 @@ def train_slice_quality(
         raise BadInput("training from simulation alone starts anew", "give --labels to go on from weights")
     order = Order(labels, find_recipe(recipe), simulate or labels is None, count, start, epochs, per_category)
     make_folder(out)
-    try:
+    with resumable("run the same command again to go on from the last checkpoint"):
         train_slice_quality(preset, order, out, stage_minutes=stage_minutes, say=tell)
-    except KeyboardInterrupt:
-        tell("interrupted: run the same command again to go on from the last checkpoint")
-        raise typer.Exit(130) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cryogauge.cli.options import GainOption, whole_path
 from cryogauge.cli.terminal import DebugOption, tell
 
 if TYPE_CHECKING:
@@ -69,10 +70,7 @@ def watch(
     page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the live page.")] = True,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Things judged at a time.")] = 1,
     once: Annotated[bool, typer.Option("--once", help="Judge what is complete, then end; no page.")] = False,
-    gain: Annotated[
-        Path | None,
-        typer.Option("--gain", metavar="FILE", help="Gain reference of tilt series that are not corrected."),
-    ] = None,
+    gain: GainOption = None,
     pixel_size: Annotated[
         float | None,
         typer.Option(
@@ -125,7 +123,7 @@ def watch(
         tilt_series,
         workers,
         rule,
-        None if gain is None else str(gain.absolute()),
+        whole_path(gain),
     )
     with ExitStack() as stack:
         watch = stack.enter_context(Watch(settings, weights_checksum=checksum, on_event=_tell_event, say=tell))
