@@ -1,7 +1,26 @@
-"""Settings for all tests."""
+"""Settings for all tests, and a browser for those that look at pages."""
 
+import os
+import shutil
+
+import pytest
 from hypothesis import settings
 
 # No deadlines: the machine is shared, and time is measured by benchmarks, not asserted by tests.
 settings.register_profile("cryogauge", deadline=None, max_examples=50, print_blob=True)
 settings.load_profile("cryogauge")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, where there is one."""
+    path = os.environ.get("CRYOGAUGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright here")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()

@@ -3,12 +3,14 @@
 ``python -m tools.figures`` writes the page again from the numbers.
 """
 
+import fcntl
 import json
 import math
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,7 @@ def load(path: Path = FIGURES_JSON) -> dict[str, dict[str, Any]]:
 
 
 def record(values: Mapping[str, float | str], command: str, path: Path = FIGURES_JSON) -> list[dict[str, Any]]:
-    """Write measured values beside those recorded before.
+    """Write measured values beside those recorded before, and by other processes meanwhile.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def record(values: Mapping[str, float | str], command: str, path: Path = FIGURES
         A value is not finite, or its figure is not declared in ``tools.goals``.
     """
     declared = {figure.name: figure for figure in FIGURES}
-    entries = load(path)
+    found: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         if name not in declared:
             raise ValueError(f"{name} is not declared in tools/goals.py")
@@ -89,9 +91,10 @@ def record(values: Mapping[str, float | str], command: str, path: Path = FIGURES
         else:
             raise ValueError(f"{name} is {value}")
         measured = {"value": kept, "date": date.today().isoformat(), "machine": machine()}
-        entries[name] = _entry(declared[name], {**measured, "command": command})
-    _write(entries, path)
-    return [entries[name] for name in values]
+        found[name] = _entry(declared[name], {**measured, "command": command})
+    with _alone(path):
+        _write(load(path) | found, path)
+    return list(found.values())
 
 
 def _entry(figure: Figure, measured: dict[str, Any]) -> dict[str, Any]:
@@ -107,6 +110,14 @@ def _entry(figure: Figure, measured: dict[str, Any]) -> dict[str, Any]:
         "machine": measured["machine"],
     }
     return {**entry, "note": figure.note} if figure.note else entry
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from the file of figures between its reading and its writing."""
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _write(entries: dict[str, dict[str, Any]], path: Path) -> None:
@@ -152,8 +163,9 @@ def _row(figure: Figure, entry: dict[str, Any] | None) -> str:
 
 def write_page() -> None:
     """Bring goals and notes up to date in the JSON, and write the page from it."""
-    _write(load(), FIGURES_JSON)
-    FIGURES_PAGE.write_text(page(load()))
+    with _alone(FIGURES_JSON):
+        _write(load(), FIGURES_JSON)
+        FIGURES_PAGE.write_text(page(load()))
 
 
 if __name__ == "__main__":

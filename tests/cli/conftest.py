@@ -55,6 +55,17 @@ def command(tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``cryogauge`` itself in a process of its own, with nothing stood in for."""
+
+    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cryogauge.cli", *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+
+    return call
+
+
+@pytest.fixture
 def tomogram(tmp_path: Path) -> Callable[..., Path]:
     """Writes a small tomogram of one grey value, which the stand-in takes for its score."""
 

@@ -1,8 +1,6 @@
 """``cryogauge dose`` and ``cryogauge score --tilts`` on real files, in processes of their own."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,16 +10,6 @@ import pytest
 from cryogauge.io import MrcWriter, write_tilt_series
 from cryogauge.simulate.acquire import Imaging, combine, expose
 from cryogauge.simulate.specimens import make_specimen
-
-
-def run(folder, *call):
-    return subprocess.run(
-        [sys.executable, "-m", "cryogauge.cli", *map(str, call)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +34,8 @@ def session(tmp_path_factory):
     return folder
 
 
-def test_a_study_says_how_much_dose_is_enough(session, tmp_path):
-    done = run(tmp_path, "dose", "study", session / "TS_1.mrc", "--out", "study", "--halvings", 1, "--doses", "75,225",
+def test_a_study_says_how_much_dose_is_enough(session, run, tmp_path):
+    done = run("dose", "study", session / "TS_1.mrc", "--out", "study", "--halvings", 1, "--doses", "75,225",
                "--thickness", 106, "--motion", "none", "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -57,14 +45,14 @@ def test_a_study_says_how_much_dose_is_enough(session, tmp_path):
     table = pd.read_csv(tmp_path / "study" / "dose.csv")
     assert sorted(table["dose_e_A2"]) == [75, 150, 150, 225, 300]
     assert json.loads((tmp_path / "study" / "advice.json").read_text())["log2_fit"] == found["log2_fit"]
-    again = run(tmp_path, "dose", "study", session / "TS_1.mrc", "--out", "study", "--halvings", 1, "--doses", "75,225",
+    again = run("dose", "study", session / "TS_1.mrc", "--out", "study", "--halvings", 1, "--doses", "75,225",
                 "--thickness", 106, "--motion", "none")  # fmt: skip
     assert again.returncode == 0
     assert "of the full score" in again.stdout
 
 
-def test_a_split_goes_on_without_the_broken_series(session, tmp_path):
-    done = run(tmp_path, "dose", "split", session / "TS_1.mrc", session / "TS_2.mrc", "--out", "split", "--halvings", 1,
+def test_a_split_goes_on_without_the_broken_series(session, run):
+    done = run("dose", "split", session / "TS_1.mrc", session / "TS_2.mrc", "--out", "split", "--halvings", 1,
                "--thickness", 106)  # fmt: skip
     assert done.returncode == 1
     assert done.stdout.startswith("TS_1: 3 tomograms of 300 e⁻/Å² in split/tomograms/TS_1-")
@@ -83,15 +71,15 @@ def test_a_split_goes_on_without_the_broken_series(session, tmp_path):
         (("--voxel-size", "3"), "smaller than the pixel"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(session, tmp_path, options, says):
-    done = run(tmp_path, "dose", "split", session / "TS_1.mrc", "--out", "split", *options)
+def test_what_cannot_be_done_is_one_line(session, run, options, says):
+    done = run("dose", "split", session / "TS_1.mrc", "--out", "split", *options)
     assert done.returncode in (1, 2)
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_tilts_to_leave_out_are_listed_and_told_to_other_programs(session, tmp_path):
-    done = run(tmp_path, "score", "--tilts", session / "TS_1.mrc", session / "TS_2.mrc", "--out", "tilts", "--json")
+def test_tilts_to_leave_out_are_listed_and_told_to_other_programs(session, run, tmp_path):
+    done = run("score", "--tilts", session / "TS_1.mrc", session / "TS_2.mrc", "--out", "tilts", "--json")
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     left_out = [row for row in told["tilts"] if not row["keep"]]
@@ -105,13 +93,13 @@ def test_tilts_to_leave_out_are_listed_and_told_to_other_programs(session, tmp_p
     assert "TS_2" in page
 
 
-def test_a_clean_series_loses_nothing(session, tmp_path):
+def test_a_clean_series_loses_nothing(session, run, tmp_path):
     clean = tmp_path / "clean"
     images = np.array([np.memmap(session / "TS_1.mrc", np.float32, "r", 1024, (21, 96, 96))[k] for k in range(21)])
     images[7] *= 5
     from cryogauge.io import read_tilt_series
 
     write_tilt_series(clean, "TS_1", replace(read_tilt_series(session / "TS_1.mrc"), images=images))
-    done = run(tmp_path, "score", "--tilts", "clean", "--out", "tilts")
+    done = run("score", "--tilts", "clean", "--out", "tilts")
     assert done.returncode == 0, done.stderr
     assert "no image to leave out" in done.stdout

@@ -98,7 +98,9 @@ def test_scores_choose_half(label, command, tomogram):
     with label("data", "--labels", "l.sqlite", "--per-tomogram", "2", "--scores", "scores") as address:
         _label(address, 1, 2)
     assert "1 tomogram, 1 of them with scores" in label.errors
-    assert 2 in read_labels(command.folder / "l.sqlite")["z"].tolist()
+    table = read_labels(command.folder / "l.sqlite")
+    assert set(table["chosen"]) == {"random", "unsure"}
+    assert table.set_index("z")["chosen"][2] == "unsure"
     pd.DataFrame(rows, columns=pd.Index(header)).assign(tomogram="other").to_csv(scores / "slices.csv", index=False)
     done = command("label", "slices", "data", "--labels", "l.sqlite", "--scores", "scores")
     assert done.returncode == 2

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -9,16 +7,6 @@ from cryogauge.imaging.tilted import reconstruct
 from cryogauge.io import open_volume, read_tilt_series, write_tilt_series
 from cryogauge.simulate.acquire import Imaging, expose
 from cryogauge.simulate.specimens import make_specimen
-
-
-def run(folder, *call):
-    return subprocess.run(
-        [sys.executable, "-m", "cryogauge.cli", *map(str, call)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +20,8 @@ def session(tmp_path_factory):
     return folder
 
 
-def test_an_alignment_is_taken_over_and_a_missing_one_is_a_preview(session, tmp_path):
-    done = run(tmp_path, "reconstruct", session, "--out", "out", "--thickness", 48, "--json")
+def test_an_alignment_is_taken_over_and_a_missing_one_is_a_preview(session, run, tmp_path):
+    done = run("reconstruct", session, "--out", "out", "--thickness", 48, "--json")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)["tomograms"]
     assert made["TS_1"]["alignment"].endswith("TS_1.xf")
@@ -42,26 +30,24 @@ def test_an_alignment_is_taken_over_and_a_missing_one_is_a_preview(session, tmp_
     volume = open_volume(tmp_path / "out" / "TS_1.mrc")
     expected = reconstruct(read_tilt_series(session / "TS_1.mrc"), thickness_nm=48)
     np.testing.assert_allclose(np.asarray(volume.data), expected.data, atol=1e-5)
-    again = run(tmp_path, "reconstruct", session, "--out", "out", "--thickness", 48)
+    again = run("reconstruct", session, "--out", "out", "--thickness", 48)
     assert "out/TS_1.mrc: 24 × 96 × 96 voxels of 20.00 Å, aligned by" in again.stdout
 
 
-def test_a_preview_gives_way_to_an_alignment(session, tmp_path):
+def test_a_preview_gives_way_to_an_alignment(session, run, tmp_path):
     folder = tmp_path / "session"
     write_tilt_series(folder, "TS_1", read_tilt_series(session / "TS_1.mrc"))
     (folder / "TS_1.xf").rename(tmp_path / "kept.xf")
-    assert run(tmp_path, "reconstruct", folder, "--out", "out", "--thickness", 48).returncode == 0
+    assert run("reconstruct", folder, "--out", "out", "--thickness", 48).returncode == 0
     (tmp_path / "kept.xf").rename(folder / "TS_1.xf")
-    done = run(tmp_path, "reconstruct", folder, "--out", "out", "--thickness", 48)
+    done = run("reconstruct", folder, "--out", "out", "--thickness", 48)
     assert done.returncode == 0
     assert sorted(path.name for path in (tmp_path / "out").glob("*.mrc")) == ["TS_1.mrc"]
 
 
-def test_other_settings_replace_a_tomogram_and_the_ledger_knows(session, tmp_path):
+def test_other_settings_replace_a_tomogram_and_the_ledger_knows(session, run, tmp_path):
     for voxel in (20, 40, 20):
-        done = run(
-            tmp_path, "reconstruct", session / "TS_1.mrc", "--out", "out", "--thickness", 48, "--voxel-size", voxel
-        )
+        done = run("reconstruct", session / "TS_1.mrc", "--out", "out", "--thickness", 48, "--voxel-size", voxel)
         assert f"voxels of {voxel:.2f} Å" in done.stdout
         assert open_volume(tmp_path / "out" / "TS_1.mrc").voxel_size_A == pytest.approx(voxel)
 
@@ -74,8 +60,8 @@ def test_other_settings_replace_a_tomogram_and_the_ledger_knows(session, tmp_pat
         (("--alignment", "missing.xf"), "missing.xf"),
     ],
 )
-def test_what_cannot_be_reconstructed_is_one_line(session, tmp_path, options, says):
-    done = run(tmp_path, "reconstruct", session / "TS_2.mrc", "--out", "out", *options)
+def test_what_cannot_be_reconstructed_is_one_line(session, run, options, says):
+    done = run("reconstruct", session / "TS_2.mrc", "--out", "out", *options)
     assert done.returncode in (1, 2)
     assert says in done.stderr
     assert "Traceback" not in done.stderr

@@ -30,7 +30,7 @@ def labels(tmp_path):
             {
                 "tomogram": name, "uri": str(tmp_path / f"{name}.mrc"), "z": z, "pixel_size_A": 16.0,
                 "annotator": "kim", "category": z % 6, "score": (z % 6) / 5, "width_px": None, "repeat": False,
-                "seconds": 1.0, "labelled_at": "2025-01-01T00:00:00Z",
+                "chosen": "unsure" if z == 9 else "random", "seconds": 1.0, "labelled_at": "2025-01-01T00:00:00Z",
             }
             for z in range(0, 24, 3)
         ]  # fmt: skip
@@ -42,7 +42,8 @@ def test_a_comparison_is_written_and_printed(validate, labels, tmp_path):
     done = validate("labels.csv", "--out", "agreement", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["labelled_slices"] == 16
+    assert (found["labelled_slices"], found["labels_left_out"]) == (14, 2)
+    assert "2 labels of slices that a network was unsure of are left out" in done.stderr
     assert found["failed"] == []
     made = {path.name for path in (tmp_path / "agreement").iterdir()}
     wanted = {"tomograms.csv", "slices.csv", "confusion.csv", "coverage.csv", "curves.svg", "report.html"}

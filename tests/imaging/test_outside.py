@@ -45,6 +45,24 @@ with open(root + ".xf", "w") as out:
         out.write(f"{c:12.7f}{s:12.7f}{-s:12.7f}{c:12.7f}{3.0:12.3f}{k - 1.0:12.3f}\\n")
 """
 
+MOTIONCORR = """
+import os, sys
+words = [word for word in sys.argv[1:] if word != "--use_own"]
+options = dict(zip(words[::2], words[1::2]))
+group = int(options.get("--eer_grouping", 0))
+os.makedirs("motion", exist_ok=True)
+for line in open("movies.star"):
+    name = line.split(" ")[0]
+    if not name.endswith((".eer", ".mrc")):
+        continue
+    assert name.endswith(".eer") == (options.get("--eer_upsampling") == "1") == (group > 0)
+    frames = open(name, "rb").read().count(b"<metadata>") // group if group else 4
+    with open("motion/" + name.replace(name[-4:], ".star"), "w") as out:
+        out.write(f"data_general\\n\\n_rlnImageSizeZ {frames}\\n\\n\\ndata_global_shift\\n\\nloop_\\n")
+        out.write("_rlnMicrographFrameNumber #1\\n_rlnMicrographShiftX #2\\n_rlnMicrographShiftY #3\\n")
+        out.write("".join(f"{k + 1} 0.0 {float(k)}\\n" for k in range(frames)))
+"""
+
 
 def program(folder: Path, name: str, text: str) -> Path:
     path = folder / name
@@ -150,6 +168,26 @@ def test_relion_itself_finds_the_drift_that_we_find(tmp_path, monkeypatch):
     np.testing.assert_allclose(found, register_frames(frames), atol=0.6)
     with pytest.raises(BadInput, match="12 frames, not of 10"):
         read_motion(stars[0], 10)
+
+
+@pytest.mark.parametrize("groups", [None, [12, 7, None, None]])
+def test_relion_has_the_fractions_of_eer_movies_that_we_read(tmp_path, groups):
+    from cryogauge.io import MrcWriter, open_movie, read_motion
+    from tests.io.tilts.makers import write_eer
+
+    program(tmp_path / "bin", "relion_run_motioncorr", MOTIONCORR)
+    paths = [tmp_path / name for name in ("a.eer", "b.eer", "c.eer", "d.mrc")]
+    for k, path in enumerate(paths[:3]):
+        write_eer(path, np.random.default_rng(k).random((70 + 25 * k, 16, 24)) < 0.02)
+    with MrcWriter(paths[3], (4, 16, 24), 2.0, stack=True) as writer:
+        for _ in range(4):
+            writer.append(np.zeros((16, 24), np.float32))
+    (tmp_path / "run").mkdir()
+    stars = relion_motion(paths, 2.0, tmp_path / "run", eer_groups=groups)
+    movies = [open_movie(path, eer_group=group) for path, group in zip(paths, groups or [None] * 4, strict=True)]
+    assert [movie.shape[0] for movie in movies] == ([5, 13, 30, 4] if groups else [35, 31, 30, 4])
+    for star, movie in zip(stars, movies, strict=True):
+        assert read_motion(star, movie.shape[0]).shape == (movie.shape[0], 2)
 
 
 def test_without_relion_it_is_said(tmp_path):

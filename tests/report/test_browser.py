@@ -1,26 +1,10 @@
 """The report in a real browser: Chromium, where there is one."""
 
-import os
-import shutil
-
 import pytest
 
 from cryogauge.report import Failure, write_report
 
-CHROMIUM = os.environ.get("CRYOGAUGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 LONG = "2025-11-04_grid2_lamella_017_position_3_" + "x" * 120 + "_äöü_λ_結晶"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright here")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

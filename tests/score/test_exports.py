@@ -5,12 +5,17 @@ import pytest
 import starfile
 
 from cryogauge.records import SCORE_COLUMNS, BadInput
-from cryogauge.score.exports import match_names, write_export
+from cryogauge.score.exports import match_names, write_export, write_scores
 
 
 def row(name, score, **more):
     values = dict.fromkeys(SCORE_COLUMNS) | {"tomogram": name, "tomoscore": score, "thickness_nm": 120.0, "flags": []}
     return {**values, **more}
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 ROWS = [row("rec_0012", 0.8), row("rec_0013", 0.2, thickness_nm=float("nan")), row("rec_0014", 0.6, flags=["preview"])]
@@ -29,12 +34,19 @@ _rlnTomoTiltSeriesStarFile #3
 
 
 def test_csv_holds_the_selected_rows(tmp_path):
-    path = write_export("csv", ROWS, ROWS[::2], tmp_path)
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read(write_export("csv", ROWS, ROWS[::2], tmp_path))
     assert [each["tomogram"] for each in rows] == ["rec_0012", "rec_0014"]
     assert rows[1]["flags"] == "preview"
     assert tuple(rows[0]) == SCORE_COLUMNS
+
+
+def test_a_table_of_scores(tmp_path):
+    written = [row("a", 1 / 3, thickness_nm=float("nan"), best_slice=7, flags=("preview", "touches_end"))]
+    write_scores(tmp_path / "scores.csv", written, ["b"])
+    first, failed = read(tmp_path / "scores.csv")
+    assert (first["tomoscore"], first["best_slice"], first["thickness_nm"]) == ("0.333333", "7", "")
+    assert first["flags"] == "preview touches_end"
+    assert {column: cell for column, cell in failed.items() if cell} == {"tomogram": "b", "flags": "failed"}
 
 
 def test_star_keeps_the_selected_rows_and_what_else_they_held(tmp_path):

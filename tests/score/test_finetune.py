@@ -17,7 +17,8 @@ from cryogauge.score import finetune
 from cryogauge.score.examples import make_example
 from cryogauge.score.labelled import LabelledTomogram, labelled_tomograms, labels_of_dataset, prepare_one
 from cryogauge.score.network import QUALITY, STRUCTURE
-from cryogauge.score.quality import CompactQuality, load_quality, shipped_weights, tile_values
+from cryogauge.score.quality import CompactQuality, load_quality, shipped_weights
+from cryogauge.score.tiles import tile_values
 from cryogauge.score.train_labels import _best_steps, _folds, load_start, train_on_labels
 from cryogauge.score.training import ONLY_SIMULATED
 from cryogauge.simulate.oracle import slice_scores

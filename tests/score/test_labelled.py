@@ -12,6 +12,7 @@ from cryogauge.score.evidence import evidence, with_reference
 from cryogauge.score.labelled import (
     LabelledTomogram,
     between,
+    find_fair_labels,
     find_labels,
     labelled_tomograms,
     prepare,
@@ -131,6 +132,20 @@ def test_prepared_slices_stay_until_labels_change(volume, tmp_path):
 def test_another_file_than_the_one_labelled_is_noticed(volume):
     with pytest.raises(BadInput, match="has only 24 slices"):
         prepare_one(_labelled([30], [0.4], volume[1]))
+
+
+def test_slices_that_a_network_was_unsure_of_are_left_out_and_counted(tmp_path):
+    row = {"tomogram": "a", "uri": "a.mrc", "pixel_size_A": 10.0, "annotator": "kim", "category": 3, "score": 0.6,
+           "width_px": "", "repeat": 0, "seconds": 1.0, "labelled_at": "2026-01-31T12:00:00Z"}  # fmt: skip
+    said = ["random", "unsure", "", "unsure", "random"]
+    path = tmp_path / "labels.csv"
+    pd.DataFrame([row | {"z": z, "chosen": chosen} for z, chosen in enumerate(said)]).to_csv(path, index=False)
+    (one,), left_out = find_fair_labels(str(path))
+    assert (one.z.tolist(), left_out) == ([0, 2, 4], 2)
+    assert find_labels(str(path))[0].z.tolist() == [0, 1, 2, 3, 4]  # to learn from all
+    pd.DataFrame([row | {"z": 1, "chosen": "unsure"}]).to_csv(path, index=False)
+    with pytest.raises(BadInput, match=r"all labels in .* a network was unsure of"):
+        find_fair_labels(str(path))
 
 
 def test_a_folder_without_truths_is_refused(tmp_path):

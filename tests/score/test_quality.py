@@ -131,13 +131,6 @@ def test_the_papers_crop(size, held):
     assert filled.std() == pytest.approx(1, abs=1e-3)
 
 
-def test_calibration_keeps_the_order_and_reaches_the_ends():
-    table = {"calibration": {"network": [0.0, 0.2, 0.5, 1.0], "oracle": [0.0, 0.0, 0.7, 1.0]}}
-    card = ModelCard("any", {}, "", "", 0, "", tables=table)
-    stretched = quality.calibrated(np.array([0.0, 0.1, 0.35, 0.5, 1.0]), card)
-    np.testing.assert_allclose(stretched, [0.0, 0.0, 0.35, 0.7, 1.0], atol=1e-6)
-
-
 def test_what_a_texture_gets_is_taken_off():
     """Tiles at the control's level are worth nothing, those above it what is left of the scale."""
     judge = quality.CompactQuality(shipped_weights("compact"), threads=1)

@@ -132,6 +132,23 @@ def test_rings_of_ice_and_of_the_transfer_are_seen():
     assert "no_ctf" in unsaid["reasons"][6].split()
 
 
+def test_what_relion_found_of_the_transfer_counts_before_our_own_fit():
+    series = fine_series(no_rings=(6,))
+    told = series.table.assign(ctf_resolution_A=[8, 7, 25, 6, 5, 6, 6, 7, 9.0], motion_total_A=2.5)
+    table = judge_tilts(replace(series, table=told), "relion", ctf=False)
+    assert np.flatnonzero(table["reasons"].str.contains("no_ctf")).tolist() == [2]  # of image 6 RELION knows better
+    assert table["ctf_resolution_A"].tolist() == told["ctf_resolution_A"].tolist()
+    assert (table["motion_total_A"] == 2.5).all()
+    assert table["ice_ring_density"].isna().all()
+    some = told.assign(ctf_resolution_A=[8, 7, np.inf, 6, 5, 6, np.nan, 7, 9.0])
+    table = judge_tilts(replace(series, table=some), "some")
+    assert np.flatnonzero(table["reasons"].str.contains("no_ctf")).tolist() == [
+        2,
+        6,
+    ]  # our own fit where nothing is stated
+    assert judge_tilts(series, "own", ctf=False)["ctf_resolution_A"].isna().all()
+
+
 def test_too_little_to_compare(good):
     few = replace(good, images=good.images[:4], table=good.table.iloc[:4])
     with pytest.raises(BadInput, match="4 images"):

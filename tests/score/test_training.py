@@ -13,7 +13,8 @@ from cryogauge.learn.weights import ModelCard, read_card
 from cryogauge.records import CryogaugeError, Volume
 from cryogauge.score.examples import ALIKE, WORSE, batches, make_example
 from cryogauge.score.network import CHANNELS, ERROR, QUALITY, REFERENCES, STRUCTURE, compact
-from cryogauge.score.quality import CompactQuality, tile_values
+from cryogauge.score.quality import CompactQuality
+from cryogauge.score.tiles import tile_values
 from cryogauge.score.training import (
     KEEP_OUT,
     evaluate,

@@ -1,6 +1,8 @@
 """Goals are read as they are written, and figures are recorded one by one."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -50,6 +52,27 @@ def test_recording_one_figure_leaves_the_others(tmp_path):
     assert set(entries[0]) == {
         *("capability", "name", "value", "unit", "goal", "met", "command", "date", "machine", "note")
     }
+
+
+RECORDER = """
+import sys
+from pathlib import Path
+from tools import figures
+
+path, first = Path(sys.argv[1]), int(sys.argv[2])
+for turn in range(5):
+    for figure in figures.FIGURES[first::2]:
+        figures.record({figure.name: turn}, "make bench", path)
+        assert figures.load(path)[figure.name]["value"] == turn
+"""
+
+
+def test_processes_that_record_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "figures.json"
+    calls = [[sys.executable, "-c", RECORDER, str(path), first] for first in ("0", "1")]
+    processes = [subprocess.Popen(call, cwd=figures.ROOT) for call in calls]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert {name: entry["value"] for name, entry in figures.load(path).items()} == {each.name: 4 for each in FIGURES}
 
 
 @pytest.mark.parametrize("values", [{"no_such_figure": 1.0}, {"wbp_seconds": float("nan")}])

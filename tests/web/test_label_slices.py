@@ -3,8 +3,6 @@
 import base64
 import csv
 import io
-import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -21,8 +19,6 @@ from cryogauge.score.labels.store import LabelStore
 from cryogauge.web.app import create_app, running
 from cryogauge.web.label_slices import label_slices_router
 
-CHROMIUM = os.environ.get("CRYOGAUGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 SIZE_A = 20.0
 
 
@@ -181,17 +177,6 @@ def test_two_people_at_once(tomograms, tmp_path):
     assert [int(row["category"]) for row in exported] == table["category"].tolist()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright here")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def visit(browser):
     """``visit(address, width)`` → the page; fails at the end if it asked elsewhere or complained."""
@@ -222,7 +207,6 @@ def _done(page, text):
     page.wait_for_function("t => document.getElementById('far').textContent === t", arg=text)
 
 
-@needs_chromium
 def test_by_the_keyboard_alone(visit, tomograms, tmp_path):
     labels = tmp_path / "labels.sqlite"
     with serving(tomograms, labels) as (address, session):
@@ -258,7 +242,6 @@ def test_by_the_keyboard_alone(visit, tomograms, tmp_path):
     assert [said[each.tomogram, each.z] for each in wanted] == [0, 1, 2, 3, 1]
 
 
-@needs_chromium
 def test_keys_faster_than_pictures_label_what_is_shown(visit, tomograms, tmp_path):
     """A key pressed before the next slice is there must not label it unseen."""
     labels = tmp_path / "labels.sqlite"
@@ -274,7 +257,6 @@ def test_keys_faster_than_pictures_label_what_is_shown(visit, tomograms, tmp_pat
     assert len(read_labels(labels)) == 1
 
 
-@needs_chromium
 def test_measuring_gives_width_and_category(visit, tomograms, tmp_path):
     labels = tmp_path / "labels.sqlite"
     with serving(tomograms, labels, annotator="Ada") as (address, _):
@@ -314,7 +296,6 @@ def test_measuring_gives_width_and_category(visit, tomograms, tmp_path):
     assert (row["category"], row["width_px"]) == (3, pytest.approx(3.0))
 
 
-@needs_chromium
 def test_pixels_are_shown_unsmoothed(visit, tomograms, tmp_path):
     with serving(tomograms, tmp_path / "labels.sqlite", annotator="Ada") as (address, session):
         page = visit(address)
@@ -336,7 +317,6 @@ def test_pixels_are_shown_unsmoothed(visit, tomograms, tmp_path):
         assert canvas[canvas.shape[0] // 2 + 7, canvas.shape[1] // 2 + 7] == levels[50, 60]
 
 
-@needs_chromium
 def test_to_the_end_and_back(visit, tomograms, tmp_path):
     with serving(tomograms[:1], tmp_path / "labels.sqlite", count=3, annotator="Ada") as (address, _):
         page = visit(address)
@@ -350,7 +330,6 @@ def test_to_the_end_and_back(visit, tomograms, tmp_path):
         _done(page, "2 of 3")
 
 
-@needs_chromium
 def test_a_server_that_went_away_is_told_and_nothing_is_lost(visit, tomograms, tmp_path):
     labels = tmp_path / "labels.sqlite"
     with serving(tomograms, labels, annotator="Ada") as (address, session):
@@ -369,7 +348,6 @@ def test_a_server_that_went_away_is_told_and_nothing_is_lost(visit, tomograms, t
         assert session.upcoming("Ada", 1) == before
 
 
-@needs_chromium
 @pytest.mark.parametrize("path", ["", "progress"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_of_the_page(visit, tomograms, tmp_path, width, path):

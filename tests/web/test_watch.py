@@ -1,7 +1,6 @@
 """The live page over real connections and in a real browser; results as a watch leaves them, without a network."""
 
 import json
-import os
 import shutil
 
 import httpx
@@ -15,7 +14,6 @@ from cryogauge.score.watch.engine import Watch, WatchSettings
 from cryogauge.web.app import create_app, running
 from cryogauge.web.watch import watch_router
 
-CHROMIUM = os.environ.get("CRYOGAUGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 EVIL = "<script>alert(1)</script>.mrc"
 
 
@@ -132,37 +130,33 @@ def test_each_judgement_has_a_page_with_its_pictures(address, tell, watch):
     assert httpx.get(address).status_code == 200
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_the_page_follows_the_session(watch, tell):
-    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright here")
+def test_the_page_follows_the_session(browser, watch, tell):
     complaints = []
     tell("first.mrc", 0.5)
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        with running(create_app("cryogauge watch", watch_router(watch))) as address:
-            page.goto(address)
-            assert page.locator("#ranking tbody tr").count() == 1
-            page.focus("#ranking a")
-            tell(EVIL, 0.9)
-            page.wait_for_selector("#ranking tbody tr:nth-child(2)", timeout=10_000)
-            first = page.locator("#ranking tbody tr").first
-            assert EVIL in first.inner_text()
-            assert "newest" in first.inner_text()
-            assert page.evaluate("document.activeElement.textContent") == "first.mrc", "the focus stays"
-            for number in range(5):
-                tell(f"low_{number}.mrc", 0.1)
-            page.wait_for_selector("[role=alert]", timeout=10_000)
-            assert page.title().startswith("▲")
-            assert not complaints
-            page.click("#ranking a")
-            page.wait_for_selector("h1")
-            assert EVIL in page.inner_text("h1")
-            assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-            page.goto(address)
+    page = browser.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    with running(create_app("cryogauge watch", watch_router(watch))) as address:
+        page.goto(address)
+        assert page.locator("#ranking tbody tr").count() == 1
+        page.focus("#ranking a")
+        tell(EVIL, 0.9)
+        page.wait_for_selector("#ranking tbody tr:nth-child(2)", timeout=10_000)
+        first = page.locator("#ranking tbody tr").first
+        assert EVIL in first.inner_text()
+        assert "newest" in first.inner_text()
+        assert page.evaluate("document.activeElement.textContent") == "first.mrc", "the focus stays"
+        for number in range(5):
+            tell(f"low_{number}.mrc", 0.1)
+        page.wait_for_selector("[role=alert]", timeout=10_000)
+        assert page.title().startswith("▲")
         assert not complaints
-        page.wait_for_selector("#away:not([hidden])", timeout=15_000)
-        browser.close()
+        page.click("#ranking a")
+        page.wait_for_selector("h1")
+        assert EVIL in page.inner_text("h1")
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        page.goto(address)
+    assert not complaints
+    page.wait_for_selector("#away:not([hidden])", timeout=15_000)
+    page.close()

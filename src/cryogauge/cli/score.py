@@ -194,10 +194,11 @@ def write_outputs(out: Path, scored: "Scored", settings: "ScoreSettings", checks
     from cryogauge.io.json_file import write_json_file
     from cryogauge.report import write_report
     from cryogauge.score import load_judgement
+    from cryogauge.score.exports import write_scores
 
     rows = ranked(scored.rows)
     folders = [scored.folders[row["tomogram"]] for row in rows]
-    tables.write_scores(out / "scores.csv", rows, scored.failures)
+    write_scores(out / "scores.csv", rows, [failure.tomogram for failure in scored.failures])
     tables.write_failures(out / "failed.csv", scored.failures)
     tables.write_slices(out / "slices.csv", folders)
     used = {"model": settings.model, "weights_checksum": checksum, "version": __version__, **asdict(settings)}

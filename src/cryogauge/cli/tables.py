@@ -2,15 +2,14 @@
 
 import csv
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from cryogauge.io.json_file import read_json_file
 from cryogauge.io.replace import replacing
-from cryogauge.records import SCORE_COLUMNS, SLICE_COLUMNS, BadInput
+from cryogauge.records import SLICE_COLUMNS, BadInput
 
 if TYPE_CHECKING:
     from cryogauge.report import Failure
@@ -27,31 +26,6 @@ _SETTINGS: dict[str, tuple[type, ...]] = {
     "threads": (int,),
     "slices": (bool,),
 }
-
-
-def write_scores(path: Path, rows: Iterable[Mapping[str, Any]], failures: "Sequence[Failure]") -> None:
-    """Write ``scores.csv``: one row a tomogram.
-
-    Cells that do not apply are empty; flags are words with spaces between them. A tomogram that could not be judged
-    has a row too, with the flag ``failed`` and nothing else; ``failed.csv`` says why.
-
-    Parameters
-    ----------
-    path
-        The file.
-    rows
-        Values of ``SCORE_COLUMNS``, in the order wanted.
-    failures
-        Those that could not be judged; written last.
-    """
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(SCORE_COLUMNS)
-        for row in rows:
-            table.writerow([_cell(row.get(column)) for column in SCORE_COLUMNS])
-        for failure in failures:
-            cells = {"tomogram": failure.tomogram, "flags": "failed"}
-            table.writerow([cells.get(column, "") for column in SCORE_COLUMNS])
 
 
 def write_failures(path: Path, failures: "Sequence[Failure]") -> None:
@@ -92,11 +66,3 @@ def read_settings(path: Path) -> dict[str, Any]:
         if not isinstance(found[name], kinds):
             raise BadInput(f"{path}: {name} cannot be {json.dumps(found[name])}", again)
     return found
-
-
-def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value

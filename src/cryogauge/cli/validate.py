@@ -44,6 +44,8 @@ def validate_slice_quality(
 ) -> None:
     """Compare the network's scores with labels: r, thickness, categories, and what its uncertainty is worth.
 
+    Labels of slices that were shown because a network was unsure of them are left out and counted.
+
     Writes tomograms.csv, slices.csv, confusion.csv, coverage.csv, curves.svg and report.html to DIR. Exits with 1 when
     some tomograms could not be judged.
     """
@@ -54,10 +56,12 @@ def validate_slice_quality(
     from cryogauge.records import BadInput, CryogaugeError
     from cryogauge.score.accuracy import Compared, compare
     from cryogauge.score.accuracy_page import write_accuracy
-    from cryogauge.score.labelled import find_labels
+    from cryogauge.score.labelled import find_fair_labels
     from cryogauge.score.quality import load_quality, shipped_weights
 
-    tomograms = find_labels(labels)
+    tomograms, left_out = find_fair_labels(labels)
+    if left_out:
+        tell(f"{left_out} labels of slices that a network was unsure of are left out")
     quality = load_quality(weights, shipped_weights(weights), threads=threads_each(1))
     make_folder(out)
     compared: list[Compared] = []
@@ -73,11 +77,17 @@ def validate_slice_quality(
     if not compared:
         first = next(iter(failures.values()))
         raise BadInput(f"no labelled tomogram could be judged: {first.message}", first.hint)
-    settings = {"model": quality.name, "weights": quality.weights, "version": __version__, "labels": labels}
+    settings = {
+        "model": quality.name,
+        "weights": quality.weights,
+        "version": __version__,
+        "labels": labels,
+        "labels left out": left_out,
+    }
     found = write_accuracy(out, compared, settings)
     if as_json:
         failed = [{"tomogram": name, **asdict(failure)} for name, failure in failures.items()]
-        print_json({**found, "failed": failed, "out": out, "report": out / "report.html"})
+        print_json({**found, "labels_left_out": left_out, "failed": failed, "out": out, "report": out / "report.html"})
     else:
         for name, value in found.items():
             print(f"{name.replace('_', ' ')}: {value:.4g}")

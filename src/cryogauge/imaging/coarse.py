@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 from scipy.ndimage import shift as moved
 
-from cryogauge.imaging.motion import peak_between
+from cryogauge.imaging.correlation import best_shift
 from cryogauge.imaging.projection import project
 from cryogauge.imaging.reconstruction import weighted_back_projection
 from cryogauge.imaging.tilted import Aligner, align_images, as_contrast
@@ -162,8 +162,4 @@ def offset_between(
     ny, nx = reference.shape[0], 2 * (reference.shape[1] - 1)
     cross = other * reference.conj()
     # half-way to phase correlation: sharper than the plain one, steadier than the pure one
-    correlation = irfft2(cross / np.sqrt(np.abs(cross) + 1e-12), (ny, nx))
-    half_y, half_x = max(int(ny * reach), 2), max(int(nx * reach), 2)
-    near = np.roll(correlation, (half_y, half_x), axis=(0, 1))[: 2 * half_y + 1, : 2 * half_x + 1]
-    y, x = np.unravel_index(int(np.argmax(near)), near.shape)
-    return peak_between(near[:, x], int(y)) - half_y, peak_between(near[y], int(x)) - half_x
+    return best_shift(irfft2(cross / np.sqrt(np.abs(cross) + 1e-12), (ny, nx)), reach)

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from cryogauge.imaging.correlation import best_shift
 from cryogauge.imaging.fourier import fourier_bin
 from cryogauge.imaging.transforms import irfft2, rfft2
 
@@ -71,7 +72,7 @@ def _register_groups(
     for _ in range(_ROUNDS):
         undone = filtered * np.exp(2j * np.pi * (fy * found[:, 0, None, None] + fx * found[:, 1, None, None]))
         total = undone.sum(axis=0)
-        step = np.array([_peak(irfft2((total - own).conj() * own, shape)) for own in undone])
+        step = np.array([best_shift(irfft2((total - own).conj() * own, shape), _LARGEST) for own in undone])
         # each was compared with the others, whose mean moves against it
         moved = _smooth(times, found + step * (len(step) - 1) / len(step), times)
         moved -= moved.mean(axis=0)
@@ -87,21 +88,3 @@ def _smooth(times: NDArray[np.float64], values: NDArray[np.float64], at: NDArray
     middle, span = times.mean(), max(float(np.ptp(times)), 1.0)
     path = np.polynomial.polynomial.polyfit((times - middle) / span, values, degree)
     return np.polynomial.polynomial.polyval((at - middle) / span, path).T
-
-
-def _peak(correlation: NDArray[np.floating]) -> tuple[float, float]:
-    """Place (y, x) of the highest value near zero shift, between pixels by a parabola along each axis."""
-    ny, nx = correlation.shape
-    reach_y, reach_x = max(int(ny * _LARGEST), 2), max(int(nx * _LARGEST), 2)
-    near = np.roll(correlation, (reach_y, reach_x), axis=(0, 1))[: 2 * reach_y + 1, : 2 * reach_x + 1]
-    y, x = np.unravel_index(int(np.argmax(near)), near.shape)
-    return peak_between(near[:, x], int(y)) - reach_y, peak_between(near[y], int(x)) - reach_x
-
-
-def peak_between(values: NDArray[np.floating], at: int) -> float:
-    """Place of the top of the parabola through the highest value and its neighbours; ``at`` itself at an edge."""
-    if not 0 < at < len(values) - 1:
-        return float(at)
-    before, here, after = (float(v) for v in values[at - 1 : at + 2])
-    bend = before - 2 * here + after
-    return at + (0.5 * (before - after) / bend if bend < 0 else 0.0)

@@ -18,6 +18,7 @@ from cryogauge.imaging.coarse import align_coarsely
 from cryogauge.imaging.threads import thread_count
 from cryogauge.imaging.tilted import Aligner
 from cryogauge.io import MrcWriter, read_tilt_series
+from cryogauge.io.tilts.movies import is_eer, usual_eer_group
 from cryogauge.records import PREVIEW, BadInput, Retryable, TiltSeries
 
 Alignment = Literal["auto", "aretomo", "imod", "preview"]
@@ -80,19 +81,30 @@ def align(series: TiltSeries, how: Alignment, folder: Path, *, thickness_nm: flo
     return replace(series, table=series.table.assign(**told, used=found.used & series.used), alignment=how)
 
 
-def relion_motion(movies: Sequence[Path], pixel_size_A: float, folder: Path, *, gain: Path | None = None) -> list[Path]:
+def relion_motion(
+    movies: Sequence[Path],
+    pixel_size_A: float,
+    folder: Path,
+    *,
+    gain: Path | None = None,
+    eer_groups: Sequence[int | None] | None = None,
+) -> list[Path]:
     """Register the frames of movies by RELION's own whole-frame motion correction, on the processor.
+
+    EER movies are added up to the frames that :func:`cryogauge.io.open_movie` has, at the camera's own sampling.
 
     Parameters
     ----------
     movies
-        MRC or TIFF files.
+        MRC, TIFF or EER files.
     pixel_size_A
         Of the movies.
     folder
         For what RELION reads and leaves; exists.
     gain
         Gain reference, as RELION takes it.
+    eer_groups
+        For each movie what ``open_movie`` is given as ``eer_group``; None for none of them.
 
     Returns
     -------
@@ -106,6 +118,11 @@ def relion_motion(movies: Sequence[Path], pixel_size_A: float, folder: Path, *, 
         When it fails; the end of its log is told.
     """
     program = _required("relion")
+    given = [None] * len(movies) if eer_groups is None else eer_groups
+    groups = [
+        (group or usual_eer_group(movie)) if is_eer(movie.name) else None
+        for movie, group in zip(movies, given, strict=True)
+    ]
     names = []
     for k, movie in enumerate(movies):
         link = folder / f"{k:04d}{movie.suffix}"
@@ -118,13 +135,16 @@ def relion_motion(movies: Sequence[Path], pixel_size_A: float, folder: Path, *, 
         f"one 1 {pixel_size_A:.4f} 300 2.7 0.1\n\n"
         "data_movies\n\nloop_\n_rlnMicrographMovieName #1\n_rlnOpticsGroup #2\n"
     )
-    (folder / "movies.star").write_text(text + "".join(f"{name} 1\n" for name in names), encoding="ascii")
     command = [
         program, "--i", "movies.star", "--o", "motion/", "--use_own", "--j", str(thread_count()), "--patch_x", "1",
         "--patch_y", "1", "--bfactor", "150", "--dose_per_frame", "1", "--first_frame_sum", "1", "--last_frame_sum",
         "-1",
     ]  # fmt: skip
-    _run([*command, *(["--gainref", str(gain.absolute())] if gain else [])], folder)
+    command += ["--gainref", str(gain.absolute())] if gain else []
+    for group in dict.fromkeys(groups):  # a run has one grouping for all its movies
+        chosen = [name for name, own in zip(names, groups, strict=True) if own == group]
+        (folder / "movies.star").write_text(text + "".join(f"{name} 1\n" for name in chosen), encoding="ascii")
+        _run([*command, *(["--eer_grouping", str(group), "--eer_upsampling", "1"] if group else [])], folder)
     stars = [folder / "motion" / Path(name).with_suffix(".star") for name in names]
     missing = [star for star in stars if not star.is_file()]
     if missing:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,10 +82,17 @@ def _add_folder(digest: hashlib.blake2b, folder: Path) -> None:
 
 
 def _add_remote(digest: hashlib.blake2b, uri: str) -> None:
-    for name in ("zarr.json", ".zattrs"):
-        digest.update(json.dumps(read_json(uri.rstrip("/"), name), sort_keys=True).encode())
+    for document in _metadata(uri):
+        digest.update(json.dumps(document, sort_keys=True).encode())
     data = open_volume(uri, pixel_size_A=1.0).data  # the voxel size is in the metadata, if anywhere
     digest.update(json.dumps(data.shape).encode())
     for t in np.linspace(0.1, 0.9, 8):
         box = tuple(slice(int(n * t), int(n * t) + 8) for n in data.shape)
         digest.update(np.ascontiguousarray(data[box]).tobytes())
+
+
+def _metadata(uri: str) -> list[dict[str, Any]]:
+    """The documents of Zarr 3 and 2, empty where there are none."""
+    if uri.startswith(copick.PREFIX):  # only copick's file system reaches it
+        return [{}, copick.tomogram_attributes(uri)]
+    return [read_json(uri.rstrip("/"), name) for name in ("zarr.json", ".zattrs")]

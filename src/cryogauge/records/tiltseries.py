@@ -30,7 +30,11 @@ OPTIONAL_TILT_COLUMNS = (
     "image",  # name of the image: its file, or its place in the stack as text
     "movie",  # path of the movie the image is the sum of
     "motion",  # path of what is known of the drift within it
+    "eer_group",  # how many of an EER camera's own frames make a fraction of the movie, NaN where nobody says
     "voltage_kV",  # acceleration voltage of the microscope
+    "ctf_resolution_A",  # to which rings of the contrast transfer fit, as another program found
+    "ice_ring_density",  # power at the ring of crystalline ice, in CTFFIND's measure
+    "motion_total_A",  # way of the specimen during the exposure
 )
 
 

@@ -1,7 +1,7 @@
 """Scores written into the files that other programs select by: CSV, RELION 5, Warp, copick."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,43 @@ def write_export(
     check_exports([kind], template)
     chosen = {str(row["tomogram"]) for row in selected}
     if kind == "csv":
-        return _write_csv(selected, folder / "selected.csv")
+        write_scores(folder / "selected.csv", selected)
+        return folder / "selected.csv"
     if kind == "star":
         return _write_star(rows, chosen, folder / "selected.star", template)
     if kind == "warp":
         return _write_warp(rows, chosen, folder / "processed_items.json", template)
     return _write_copick(rows, chosen, folder)
+
+
+def write_scores(path: Path, rows: Iterable[Mapping[str, Any]], failed: Iterable[str] = ()) -> None:
+    """Write a table of scores: one row a tomogram.
+
+    Cells that do not apply are empty; flags are words with spaces between them. A tomogram that could not be judged
+    has a row too, with the flag ``failed`` and nothing else.
+
+    Parameters
+    ----------
+    path
+        The file.
+    rows
+        Values of ``SCORE_COLUMNS``, in the order wanted.
+    failed
+        Names of those that could not be judged; written last.
+    """
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(SCORE_COLUMNS)
+        for row in (*rows, *({"tomogram": name, "flags": ["failed"]} for name in failed)):
+            table.writerow([_cell(row.get(column)) for column in SCORE_COLUMNS])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return " ".join(value)
+    if value is None or value != value:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def check_exports(kinds: Sequence[str], template: Path | None) -> None:
@@ -116,21 +147,6 @@ def _within(name: str, tomogram: str) -> bool:
             return True
         start = tomogram.find(name, start + 1)
     return False
-
-
-def _write_csv(selected: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(SCORE_COLUMNS)
-        for row in selected:
-            table.writerow([_cell(row.get(column)) for column in SCORE_COLUMNS])
-    return path
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return " ".join(value)
-    return "" if value is None or value != value else value
 
 
 def _write_star(rows: Sequence[Mapping[str, Any]], chosen: set[str], path: Path, template: Path | None) -> Path:

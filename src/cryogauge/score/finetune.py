@@ -18,15 +18,8 @@ from cryogauge.score.accuracy import pearson
 from cryogauge.score.evidence import evidence, no_evidence, with_reference
 from cryogauge.score.labelled import LabelledTomogram, PreparedTomogram, smoothed
 from cryogauge.score.network import ERROR, QUALITY, STRUCTURE
-from cryogauge.score.quality import (
-    REMAINING_Z_SIGMA,
-    control_of,
-    control_score,
-    local_scores,
-    slice_errors,
-    tile_values,
-    whole_tiles,
-)
+from cryogauge.score.quality import control_of, whole_tiles
+from cryogauge.score.tiles import REMAINING_Z_SIGMA, control_score, local_scores, slice_errors, tile_values
 from cryogauge.score.training import tile_loss
 from cryogauge.simulate.oracle import FULL_AREA, LABEL_Z_SIGMA, PERCENTILE, slice_scores
 

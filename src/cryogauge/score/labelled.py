@@ -174,6 +174,34 @@ def find_labels(where: str) -> list[LabelledTomogram]:
     return labelled_tomograms(labels_of_dataset(path) if path.is_dir() else read_labels(where))
 
 
+def find_fair_labels(where: str) -> tuple[list[LabelledTomogram], int]:
+    """What :func:`find_labels` takes, without the labels of slices that a network was unsure of.
+
+    Slices chosen for being difficult say nothing of the others. Labels that do not say why a slice was chosen stay.
+
+    Returns
+    -------
+    tomograms
+        As of :func:`find_labels`.
+    left_out
+        How many labels are not among these.
+
+    Raises
+    ------
+    BadInput
+        When there are no labels, or no others.
+    """
+    from cryogauge.score.labels import read_labels
+
+    if Path(where).is_dir():
+        return find_labels(where), 0
+    labels = read_labels(where)
+    fair = labels[labels["chosen"] != "unsure"]
+    if len(labels) and fair.empty:
+        raise BadInput(f"all labels in {where} are of slices that a network was unsure of", "label random slices too")
+    return labelled_tomograms(fair), len(labels) - len(fair)
+
+
 def smoothed(z: np.ndarray, score: np.ndarray, sigma: float) -> np.ndarray:
     """Labels smoothed along z by a Gaussian over the slices that have one.
 

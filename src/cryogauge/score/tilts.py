@@ -26,6 +26,7 @@ KEEP_SCORE = 0.5
 TILT_COLUMNS = (
     "series", "image", "tilt_deg", "score", "keep", "reasons", "brightness", "blocked_fraction", "detail_lost",
     "agreement", "content", "ice_ring", "defocus_A", "ctf_correlation", "ctf_resolution_A",
+    "ice_ring_density", "motion_total_A",
 )  # fmt: skip
 _LONGEST_PX = 384
 _BLOCK_PX = 12
@@ -35,6 +36,7 @@ _DETAIL = 0.15  # power of detail over noise that can be missed when it is gone
 _TELLS = 0.12  # agreement of images that chance alone does not reach
 _ICE_RING_A = (3.6, 3.95)  # reflections of crystalline ice: 3.66 Å of cubic, 3.67 and 3.90 Å of hexagonal
 _CTF_PIXEL_A = 5.0  # coarser images show no rings to speak of
+_WORSE = 2.0  # times the resolution of images at like tilts: where a program's fit failed it states one all the same
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,11 @@ def judge_tilts(series: TiltSeries, name: str, *, ctf: bool = True) -> pd.DataFr
     - ``moved``: ``agreement``, the correlation with the neighbouring image, is far below that of the others;
     - ``empty``: ``content``, structure over noise, is nothing;
     - ``ice``: ``ice_ring``, power at 3.6–3.95 Å over that beside it, is that of crystals;
-    - ``no_ctf``: the transfer fits none of the expected defocus while it fits most images of the series.
+    - ``no_ctf``: the transfer fits none of the expected defocus while it fits most images of the series; or where the
+      table has ``ctf_resolution_A``, that is more than twice what it is at like tilts.
 
-    What could not be measured is NaN and costs nothing.
+    ``ctf_resolution_A`` is the series table's where that has it, else our own fit's; ``ice_ring_density`` and
+    ``motion_total_A`` are the series table's. What could not be measured is NaN and costs nothing.
 
     Raises
     ------
@@ -217,7 +221,8 @@ def _table(name: str, series: TiltSeries, seen: list[_Seen], agreement: NDArray[
     brightness = _brightness(series, seen)
     lost = _lost(np.stack([s.sectors for s in seen]), tilts)
     expected_agreement = _expected(tilts, agreement)
-    fitted = [math.isfinite(s.ctf_resolution_A) for s in seen]
+    resolution, fitted = _rings_fit(series, seen, tilts)
+    density, motion = _stated(series, "ice_ring_density"), _stated(series, "motion_total_A")
     ctf_tells = np.mean(fitted) > 0.6
     rows = []
     for k, s in enumerate(seen):
@@ -237,9 +242,27 @@ def _table(name: str, series: TiltSeries, seen: list[_Seen], agreement: NDArray[
         rows.append((
             name, image, tilts[k], round(score, 4), bool(score >= KEEP_SCORE and series.used[k]), reasons,
             brightness[k], s.blocked, lost[k], agreement[k], s.content, s.ice, s.defocus_A, s.ctf_correlation,
-            s.ctf_resolution_A,
+            resolution[k], density[k], motion[k],
         ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(TILT_COLUMNS))
+
+
+def _rings_fit(
+    series: TiltSeries, seen: list[_Seen], tilts: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """To which resolution the transfer fits each image, by another program or else by us, and whether it does."""
+    stated = _stated(series, "ctf_resolution_A")
+    own = np.array([s.ctf_resolution_A for s in seen])
+    resolution = np.where(np.isnan(stated), own, stated)
+    usual = _expected(tilts, np.nan_to_num(resolution, nan=np.inf))
+    return resolution, np.where(np.isnan(stated), np.isfinite(own), stated < _WORSE * usual)
+
+
+def _stated(series: TiltSeries, name: str) -> NDArray[np.float64]:
+    """An optional column of the series' table; NaN where it has none."""
+    if name not in series.table.columns:
+        return np.full(len(series.table), np.nan)
+    return series.table[name].to_numpy(dtype=np.float64)
 
 
 def _brightness(series: TiltSeries, seen: list[_Seen]) -> NDArray[np.float64]:

@@ -18,7 +18,8 @@ from cryogauge.records import BadInput, CryogaugeError, Volume
 from cryogauge.score import domain
 from cryogauge.score.examples import ALIKE, Example, batches, make_example, read_examples, write_example
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, compact, folded
-from cryogauge.score.quality import calibrated, scores_of_tiles, slice_errors, tile_predictions
+from cryogauge.score.quality import tile_predictions
+from cryogauge.score.tiles import calibrated, scores_of_tiles, slice_errors
 from cryogauge.score.training_page import write_training
 from cryogauge.simulate.dataset import DatasetItem, item_key
 from cryogauge.simulate.oracle import PERCENTILE

@@ -31,6 +31,9 @@ def test_an_alignment_that_comes_or_goes_counts_and_a_neighbour_does_not(stack):
     assert tilt_series_key(str(stack)) == with_it
     stack.with_suffix(".xf").rename(stack.parent / "kept")
     assert tilt_series_key(str(stack)) != with_it
+    before = tilt_series_key(str(stack))
+    (stack.parent / "TS_1_TLT.txt").write_text("0 1 3\n")
+    assert tilt_series_key(str(stack)) != before
     assert tilt_series_key(str(stack), stack.parent / "kept") != tilt_series_key(str(stack))
 
 

@@ -40,6 +40,20 @@ def test_what_is_no_motion(tmp_path):
         read_motion(path, 5)
 
 
+def test_frames_that_relion_did_not_look_at_and_pixels_finer_than_the_camera_s(tmp_path):
+    path = tmp_path / "motion.star"
+    path.write_text(STAR.replace("2 0.0 0.0", "1 -9999 -9999\n2 0.0 0.0") + "5 -9999 -9999\n")
+    plain = read_motion(path, 5)
+    np.testing.assert_allclose(plain - plain[0], [[0, 0], [0, 0], [-2, 1], [-4, 2], [-4, 2]])
+    for sampling, finer in ((1, 1), (2, 2), (3, 4)):
+        stated = f"_rlnImageSizeZ 5\n_rlnEERUpsampling {sampling}"
+        path.write_text(STAR.replace("_rlnImageSizeZ 5", stated))
+        np.testing.assert_allclose(read_motion(path, 5) * finer, plain)
+    path.write_text(STAR.partition("2 0.0")[0] + "1 -9999 -9999\n2 -9999 -9999\n")
+    with pytest.raises(BadInput, match="no shift of any frame"):
+        read_motion(path, 5)
+
+
 @real_files
 def test_a_real_file_of_relion():
     found = read_motion(DATA / "metadata" / "cets-relion" / "TS_01_000_0_0.star", 8)

@@ -5,58 +5,16 @@ import struct
 import eerfile
 import mrcfile
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 
 from cryogauge.io import open_movie, read_gain
+from cryogauge.io.tilts.movies import eer_groups, usual_eer_group
 from cryogauge.records import BadInput
+from tests.io.tilts.makers import write_eer
 
 FRAMES = np.random.default_rng(3).integers(0, 9, (5, 12, 16)).astype(np.uint8)
-
-
-def eer_bytes(frame, sub_pixels):
-    """A frame of EER's first version: runs of 7 bits between electrons, 4 bits of where in the pixel."""
-    bits = []
-
-    def put(value, count):
-        bits.extend((value >> i) & 1 for i in range(count))
-
-    gaps = np.diff(np.concatenate([[-1], np.flatnonzero(frame), [frame.size]])) - 1
-    for gap in gaps:
-        for _ in range(gap // 127):
-            put(127, 7)
-        put(int(gap % 127), 7)
-        put(int(sub_pixels.integers(16)), 4)
-    packed = np.packbits(np.array(bits, np.uint8), bitorder="little").tobytes()
-    return packed + bytes(len(packed) % 2)  # the decoder takes pairs of bytes
-
-
-def write_eer(path, frames):
-    """A BigTIFF file as a Falcon camera writes one: a page a frame, compression 65001, XML in tag 65001."""
-    count, height, width = frames.shape
-    items = {"numberOfFrames": count, "sensorImageHeight": height, "sensorImageWidth": width, "totalDose": count}
-    items |= {"sensorPixelSize.height": 1e-10, "sensorPixelSize.width": 1e-10}
-    xml = "".join(f'<item name="{key}">{value}</item>' for key, value in items.items())
-    xml = f"<metadata>{xml}</metadata>".encode()
-    rng = np.random.default_rng(0)
-    out = bytearray(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0))
-    link = 8
-    for frame in frames:
-        start, data = len(out), eer_bytes(frame, rng)
-        out += data
-        xml_at = len(out)
-        out += xml
-        out += bytes(-len(out) % 8)
-        struct.pack_into("<Q", out, link, len(out))
-        entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 1), (259, 3, 1, 65001), (262, 3, 1, 1)]
-        entries += [(273, 16, 1, start), (277, 3, 1, 1), (278, 4, 1, height), (279, 16, 1, len(data))]
-        entries += [(65001, 7, len(xml), xml_at)]
-        out += struct.pack("<Q", len(entries))
-        for tag, kind, number, value in entries:
-            out += struct.pack("<HHQQ", tag, kind, number, value)
-        link = len(out)
-        out += bytes(8)
-    path.write_bytes(bytes(out))
 
 
 def test_mrc(tmp_path):
@@ -89,6 +47,7 @@ def test_eer_frames_are_added_up_in_groups(tmp_path):
     assert np.array_equal(eerfile.read(path), frames)  # the file is what another reader takes for EER
     movie = open_movie(path)
     assert movie.shape == (35, 32, 48)
+    assert usual_eer_group(path) == 2
     assert np.array_equal(np.asarray(movie), frames.reshape(35, 2, 32, 48).sum(axis=1))
     grouped = open_movie(path, eer_group=12)
     assert grouped.shape == (5, 32, 48)
@@ -104,6 +63,12 @@ def test_eer_frames_are_added_up_in_groups(tmp_path):
     path.write_bytes(whole[:5000])
     with pytest.raises(BadInput, match="of 70 frames"):
         open_movie(path)
+
+
+def test_groups_that_a_table_states():
+    table = pd.DataFrame({"tilt_deg": [0.0, 3.0, 6.0]})
+    assert eer_groups(table) == [None, None, None]
+    assert eer_groups(table.assign(eer_group=[32.0, np.nan, 8.0])) == [32, None, 8]
 
 
 def test_what_is_no_movie(tmp_path):

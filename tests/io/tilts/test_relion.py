@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import starfile
 
-from cryogauge.io import find_tilt_series, read_tilt_series
+from cryogauge.io import find_tilt_series, open_movie, read_motion, read_tilt_series
 from cryogauge.io.tilts.imod import read_angles, read_xf
+from cryogauge.io.tilts.movies import eer_groups
 from cryogauge.records import BadInput
-from tests.io.tilts.makers import DATA, META, real_files, write_mrc_file
+from tests.io.tilts.makers import DATA, META, real_files, write_eer, write_mrc_file
 
 STAR = """
 data_0012
@@ -113,6 +114,35 @@ def test_before_the_alignment_and_before_motion_correction(project):
     assert np.array_equal(read.images[1], write_mrc_file(project / "x.mrc", 4, seed=1).sum(axis=0))
 
 
+def test_fractions_of_eer_movies_are_those_that_relion_made(project):
+    """70 of the camera's frames by 12 are 5 fractions, of which the shifts in the STAR file speak; 10 are left over."""
+    star = project / "Align/job005/tilt_series/0012.star"
+    text = star.read_text().replace("_rlnTomoXTilt #9", "_rlnMicrographMetadata #9\n_rlnTomoXTilt #10")
+    for i in range(3):
+        write_eer(project / f"frames/{i}.eer", np.random.default_rng(i).random((70, 16, 24)) < 0.02)
+        text = text.replace(f"frames/{i}.mrc", f"frames/{i}.eer").replace(
+            f" Motion/{i}.mrc ", f" Motion/{i}.mrc Motion/{i}.star "
+        )
+    star.write_text(text)
+    assert "eer_group" not in read_tilt_series(star).table
+    listed = star.parents[1] / "aligned_tilt_series.star"
+    listed.write_text(LIST.replace("File #4", "File #4\n_rlnEERGrouping #5").replace(".star\n", ".star 7\n"))
+    assert eer_groups(read_tilt_series(f"{listed}::0012").table) == [7, 7, 7]
+    shifts = "".join(f"{k} {k - 1}.0 0.0\n" for k in range(1, 6))
+    for i in (0, 2):
+        (project / f"Motion/{i}.star").write_text(
+            "data_general\n\n_rlnImageSizeZ 5\n_rlnEERGrouping 12\n_rlnEERUpsampling 2\n\n\n"
+            "data_global_shift\n\nloop_\n"
+            f"_rlnMicrographFrameNumber #1\n_rlnMicrographShiftX #2\n_rlnMicrographShiftY #3\n{shifts}"
+        )
+    table = read_tilt_series(f"{listed}::0012").table
+    assert eer_groups(table) == [12, 7, 12]
+    movie = open_movie(table["movie"].iloc[2], eer_group=eer_groups(table)[2])
+    found = read_motion(table["motion"].iloc[2], movie.shape[0])
+    np.testing.assert_allclose(found, [[0, 1.0 - 0.5 * k] for k in range(5)])
+    assert eer_groups(read_tilt_series(star).table) == [12, None, 12]
+
+
 def test_images_of_a_stack(project):
     stack = write_mrc_file(project / "Motion/all.mrcs", 3)
     star = project / "Align/job005/tilt_series/0012.star"
@@ -174,6 +204,13 @@ def test_real_series(tmp_path, job, series):
     assert read.table["defocus_A"].between(10000, 50000).all()
     assert ("image_even" in read.table) == (job != "Import")
     assert np.isfinite(read.images[20]).all()
+    found = [name for name in ("ctf_resolution_A", "ice_ring_density", "motion_total_A") if name in read.table]
+    assert found == {"Import": [], "MotionCorr": ["motion_total_A"]}.get(
+        job, ["ctf_resolution_A", "ice_ring_density", "motion_total_A"]
+    )
+    if len(found) == 3:
+        assert read.table["ctf_resolution_A"].between(4, 25).all()
+        assert read.table["ice_ring_density"].median() < 1
 
 
 @real_files

@@ -1,10 +1,15 @@
 """Stacks with what lies beside them."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cryogauge.io import read_tilt_series, write_exclusions
-from cryogauge.io.tilts.aretomo import read_aln
+from cryogauge.io import find_tilt_series, read_tilt_series, write_exclusions
+from cryogauge.io.tilts.aretomo import read_aln, read_tlt
 from cryogauge.io.tilts.imod import read_angles, read_xf
 from cryogauge.records import BadInput
 from tests.io.tilts.makers import META, aln_text, mdoc_text, real_files, rotation_xf, write_mrc_file
@@ -50,6 +55,88 @@ def test_an_etomo_folder(stack):
     com.write_text("InputProjections TS_01_ali.mrc\nEXCLUDELIST two\n")
     with pytest.raises(BadInput, match="'two' is no view"):
         read_tilt_series(stack)
+
+
+def tlt_text(rows):
+    """A ``_TLT.txt`` as AreTomo 3 prints it."""
+    return "".join(f"{tilt:8.2f}  {place:4d}  {dose:8.2f}\n" for tilt, place, dose in rows)
+
+
+def test_an_output_folder_of_aretomo_3(tmp_path):
+    """The stack, its ``_TLT.txt`` and its ``.aln``; the halves and the tomogram are no tilt series."""
+    stack = tmp_path / "TS_01.mrc"
+    for name in ("TS_01.mrc", "TS_01_EVN.mrc", "TS_01_ODD.mrc", "TS_01_Vol.mrc"):
+        write_mrc_file(tmp_path / name, 3)
+    tlt = tmp_path / "TS_01_TLT.txt"
+    tlt.write_text(tlt_text([(-3.02, 2, 3.1), (0.01, 1, 3.0), (3.0, 3, 3.2)]))
+    with pytest.raises(BadInput, match="no file says the tilt axis"):
+        read_tilt_series(stack)
+    rows = [(1, 84.5, 10, -20, -2.0), (2, 84.6, -3, 4, 1.0), (3, 84.6, 0, 0, 4.0)]
+    stack.with_suffix(".aln").write_text(aln_text(rows, 3))
+    for path in (stack, tlt, tmp_path):
+        table = read_tilt_series(path).table
+        assert list(table["tilt_deg"]) == [-2, 1, 4]
+        assert list(table["dose_e_A2"]) == [3.1, 3.0, 3.2]
+        assert list(table["prior_dose_e_A2"]) == pytest.approx([3.0, 0, 6.1])
+    assert [each.uri for each in find_tilt_series([str(tlt), str(stack)])] == [str(stack)]
+    stack.with_suffix(".aln").write_text(aln_text([(i, 85, 0, 0, t) for i, t in enumerate([20, 0, -20])], 3))
+    with pytest.raises(BadInput, match="other tilts"):  # than those of the _TLT.txt
+        read_tilt_series(stack)
+    stack.unlink()
+    with pytest.raises(BadInput, match=r"no stack beside .*TS_01_TLT"):
+        read_tilt_series(tlt)
+
+
+def test_doses_of_the_mdoc_count_before_those_of_aretomo(stack):
+    tlt = stack.with_name("TS_01_TLT.txt")
+    tlt.write_text(tlt_text([(-3, 2, 5), (0, 1, 5), (3, 3, 5)]))
+    assert list(read_tilt_series(stack).table["prior_dose_e_A2"]) == [3, 0, 6]
+    stack.with_name("TS_01.st.mdoc").write_text(mdoc_text(TILTS))
+    assert list(read_tilt_series(stack).table["prior_dose_e_A2"]) == [5, 0, 10]
+
+
+@given(
+    st.permutations(range(1, 8)),
+    st.lists(st.integers(1, 900), min_size=7, max_size=7),
+    st.integers(1, 3),
+    st.integers(0, 1),
+)
+def test_what_aretomo_3_lists_is_read_back(places, doses, columns, first):
+    """With all three numbers, or as AreTomo 3 takes it too with fewer; counted from 1 or from 0."""
+    tilts = np.linspace(-60, 60, 7)
+    rows = [(t, p - first, d / 100) for t, p, d in zip(tilts, places, doses, strict=True)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a_TLT.txt"
+        path.write_text("".join(" ".join(line.split()[:columns]) + "\n" for line in tlt_text(rows).splitlines()))
+        found = read_tlt(path, 7)
+    assert np.array_equal(found.tilt_deg, tilts)
+    if columns < 3:
+        assert np.isnan(found.dose_e_A2).all()
+        assert np.isnan(found.prior_dose_e_A2).all()
+        return
+    assert np.allclose(found.dose_e_A2, np.array(doses) / 100)
+    for place, prior in zip(places, found.prior_dose_e_A2, strict=True):
+        before = [d for p, d in zip(places, doses, strict=True) if p < place]
+        assert prior == pytest.approx(sum(before) / 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (tlt_text([(-3, 1, 3), (0, 2, 3)]), "2 lines for 3 images"),
+        (tlt_text([(-3, 1, 3), (0, 2, 3), (3, 2, 3)]), "one place"),
+        (tlt_text([(-3, 1, 3), (0, 2, 3), (300, 3, 3)]), "a tilt that cannot be"),
+        ("-3 1 3\n0 2\n3 3 3\n", "no list of tilts"),
+        ("tilt 1 3\n0 2 3\n3 3 3\n", "no list of tilts"),
+    ],
+)
+def test_lists_that_are_none_of_aretomo_3_s(tmp_path, text, words):
+    path = tmp_path / "a_TLT.txt"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=words):
+        read_tlt(path, 3)
+    path.write_text(tlt_text([(-3, 1, 0), (0, 2, 0), (3, 3, 0)]))
+    assert np.isnan(read_tlt(path, 3).dose_e_A2).all()  # what AreTomo 3 writes where it knows no dose
 
 
 def test_an_aligned_stack_is_not_aligned_again(stack):

@@ -18,6 +18,7 @@ from cryogauge.score.dose.batch import (
 )
 from cryogauge.score.dose.page import write_study
 from cryogauge.score.dose.split import split_tomograms
+from tests.io.tilts.makers import write_eer
 from tests.score.dose.conftest import simulated
 
 SETTINGS = DoseSettings(halvings=2, doses_e_A2=(150.0,), thickness_nm=106.08, motion="none")
@@ -57,6 +58,29 @@ def test_a_binned_stack_takes_its_movies_at_their_own_sampling(series, tmp_path,
     opened = open_exposures(str(tmp_path / "TS_1.mrc"), SETTINGS)
     assert opened.series.pixel_size_A == pytest.approx(26.52)
     assert opened.series.images.shape == (21, 96, 96)
+
+
+def test_the_fractions_of_eer_movies_are_those_whose_shifts_relion_found(tmp_path):
+    """70 of the camera's frames, which are 35 fractions for us and 5 for RELION."""
+    lines = []
+    for i, tilt in enumerate((-3, 0, 3, 6, 9)):
+        write_eer(tmp_path / f"{i}.eer", np.random.default_rng(i).random((70, 16, 24)) < 0.02)
+        write_mrc(tmp_path / f"{i}.mrc", np.ones((1, 16, 24), np.float32), 2.0)
+        shifts = "".join(f"{k} {k - 1}.0 0.0\n" for k in range(1, 6))
+        (tmp_path / f"{i}.star").write_text(
+            "data_general\n\n_rlnImageSizeZ 5\n_rlnEERGrouping 12\n_rlnEERUpsampling 1\n\n\ndata_global_shift\n\n"
+            f"loop_\n_rlnMicrographFrameNumber #1\n_rlnMicrographShiftX #2\n_rlnMicrographShiftY #3\n{shifts}"
+        )
+        lines.append(f"{i}.eer {tilt} {3 * i} {i}.mrc {i}.star 0 {tilt} 85 0 0\n")
+    names = ["rlnMicrographMovieName", "rlnTomoNominalStageTiltAngle", "rlnMicrographPreExposure", "rlnMicrographName",
+             "rlnMicrographMetadata", "rlnTomoXTilt", "rlnTomoYTilt", "rlnTomoZRot", "rlnTomoXShiftAngst",
+             "rlnTomoYShiftAngst"]  # fmt: skip
+    head = "".join(f"_{name} #{k}\n" for k, name in enumerate(names, 1))
+    (tmp_path / "TS_1.star").write_text(f"data_TS_1\n\nloop_\n{head}{''.join(lines)}")
+    opened = open_exposures(str(tmp_path / "TS_1.star"), DoseSettings())
+    assert [movie.shape[0] for movie in opened.movies] == [5] * 5
+    assert opened.drift is not None
+    np.testing.assert_allclose(opened.drift[4][:, 1], [2, 1, 0, -1, -2])
 
 
 def test_a_dose_given_by_hand_is_shared_among_the_tilts(series):

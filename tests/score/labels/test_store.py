@@ -18,7 +18,7 @@ from cryogauge.score.labels import LABEL_COLUMNS, read_labels
 from cryogauge.score.labels.order import REPEAT_DISTANCE, Showing
 from cryogauge.score.labels.session import LabelSession, read_slice_scores, slices_of_tomogram
 from cryogauge.score.labels.store import Label, LabelSlice, LabelStore
-from cryogauge.score.labels.table import write_labels
+from cryogauge.score.labels.table import table_of, write_labels
 
 
 def _postgres_programs():
@@ -96,6 +96,62 @@ def test_kept_and_read_back(place):
     assert table["width_px"].fillna(-1).tolist() == [2.25, -1, -1, -1]
     assert table["repeat"].tolist() == [False, False, True, False]
     assert (pd.Timestamp.now(tz="UTC") - table["labelled_at"]).dt.total_seconds().between(-1, 600).all()
+
+
+def _without_chosen(place):
+    """A store as versions left it that did not keep why a slice was shown."""
+    import sqlalchemy as sa
+
+    url = place.replace("postgresql:", "postgresql+psycopg:") if "://" in place else f"sqlite:///{place}"
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE cryogauge_labels DROP COLUMN chosen"))
+    engine.dispose()
+
+
+def test_why_a_slice_was_shown_is_kept_and_older_stores_are_brought_up_to_date(place):
+    with LabelStore(place) as store:
+        ids = store.add_slices(_slices(3))
+        store.add(ids["abc", 0], "Ada", Label(4, None, 1.5), repeat=False, chosen="unsure")
+    assert read_labels(place)["chosen"].tolist() == ["unsure"]
+    _without_chosen(place)
+    assert read_labels(place)["chosen"].tolist() == [""]  # who reads alters nothing
+    assert read_labels(place)["chosen"].tolist() == [""]
+    with LabelStore(place) as store, LabelStore(place) as other:
+        store.add(ids["abc", 1], "Ada", Label(4, None, 1.5), repeat=False, chosen="random")
+        other.add(ids["abc", 2], "Ada", Label(4, None, 1.5), repeat=False, chosen="unsure")
+    assert read_labels(place)["chosen"].tolist() == ["", "random", "unsure"]
+
+
+def test_an_older_store_may_be_read_by_who_may_not_write(place):
+    if "://" not in place:
+        pytest.skip("SQLite keeps no rights")
+    import sqlalchemy as sa
+
+    with LabelStore(place) as store:
+        ids = store.add_slices(_slices(1))
+        store.add(ids["abc", 0], "Ada", Label(4, None, 1.5), repeat=False, chosen="unsure")
+    _without_chosen(place)
+    engine = sa.create_engine(place.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP ROLE IF EXISTS guest"))
+        connection.execute(sa.text("CREATE ROLE guest LOGIN"))
+        connection.execute(sa.text("GRANT USAGE ON SCHEMA public TO guest"))
+        connection.execute(sa.text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest"))
+    engine.dispose()
+    assert read_labels(place.replace("lab@", "guest@"))["chosen"].tolist() == [""]
+
+
+def test_two_that_bring_an_older_store_up_to_date_at_once(place):
+    LabelStore(place).close()
+    _without_chosen(place)
+
+    def begin(_):
+        with LabelStore(place) as store:
+            return store.rows()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(begin, range(4))) == [[]] * 4
 
 
 def test_slices_keep_their_labels_when_the_file_moves(place):
@@ -192,7 +248,7 @@ def test_the_table_as_csv_and_back(tmp_path):
     path = tmp_path / "labels.sqlite"
     with LabelStore(path) as store:
         ids = store.add_slices([LabelSlice("abc", 3, 'NA, "two"\nλ', "/d/NA.mrc", 13.481)])
-        store.add(ids["abc", 3], "None", Label(2, 4.375, 1.25), repeat=False)
+        store.add(ids["abc", 3], "None", Label(2, 4.375, 1.25), repeat=False, chosen="unsure")
         store.add(ids["abc", 3], "None", Label(2, None, 1.25), repeat=True)
     table = read_labels(path)
     write_labels(tmp_path / "labels.csv", table)
@@ -210,7 +266,7 @@ def _empty(folder):
 
 GOOD = {
     "tomogram": "a", "uri": "/a", "z": "1", "pixel_size_A": "13.5", "annotator": "Ada", "category": "3", "score": "0.6",
-    "width_px": "", "repeat": "0", "seconds": "2", "labelled_at": "2026-01-31T12:00:00Z",
+    "width_px": "", "repeat": "0", "chosen": "random", "seconds": "2", "labelled_at": "2026-01-31T12:00:00Z",
 }  # fmt: skip
 
 
@@ -220,7 +276,7 @@ GOOD = {
         ("z", "-1"), ("z", "1.5"), ("z", ""), ("z", "x"), ("pixel_size_A", "0"), ("pixel_size_A", "inf"),
         ("category", "6"), ("category", "2"), ("category", ""), ("score", "0.5"), ("score", "1.2"), ("width_px", "-3"),
         ("width_px", "x"), ("repeat", "2"), ("seconds", "-1"), ("seconds", ""), ("labelled_at", "yesterday"),
-        ("annotator", ""), ("tomogram", " "),
+        ("annotator", ""), ("tomogram", " "), ("chosen", "sure"),
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_named(tmp_path, column, value):
@@ -233,7 +289,9 @@ def test_values_out_of_range_are_named(tmp_path, column, value):
 def test_columns_must_be_those(tmp_path):
     path = tmp_path / "labels.csv"
     pd.DataFrame([GOOD]).to_csv(path, index=False)
-    assert len(read_labels(path)) == 1
+    assert read_labels(path)["chosen"].tolist() == ["random"]
+    pd.DataFrame([GOOD]).drop(columns="chosen").to_csv(path, index=False)
+    assert read_labels(path)["chosen"].tolist() == [""]  # as versions wrote it that did not keep it
     pd.DataFrame([GOOD]).drop(columns="seconds").to_csv(path, index=False)
     with pytest.raises(BadInput, match="unknown or missing: seconds"):
         read_labels(path)
@@ -263,6 +321,11 @@ def test_everything_once_and_repeats_apart(session):
         said.append(showings[0])
     assert (session.progress("Ada").done, session.progress("Ada").total) == (42, 42)
     assert len({each.slice_id for each in said}) == 40
+    table = table_of(session.store)
+    assert table[~table["repeat"]].groupby("chosen").size().to_dict() == {"random": 20, "unsure": 20}
+    assert (table.groupby("z")["chosen"].nunique() == 1).all()  # a repeat is chosen for what it first was
+    unsure = table.loc[(table["chosen"] == "unsure") & ~table["repeat"], "z"]
+    assert unsure.is_monotonic_decreasing  # the least certain first
     for place, each in enumerate(said):
         if each.repeat:
             assert place - said.index(Showing(each.slice_id, False)) >= REPEAT_DISTANCE

@@ -1,4 +1,4 @@
-"""AreTomo's ``.aln``, of versions 1 to 3."""
+"""AreTomo's ``.aln``, of versions 1 to 3, and the ``_TLT.txt`` of version 3."""
 
 import re
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ import numpy as np
 
 from cryogauge.records import BadInput
 
+#: What AreTomo 3 writes beside the stack that it made.
+TLT_END = "_TLT.txt"
 #: A tilt beyond this is rubbish, which some versions of AreTomo write.
 _MOST_DEG = 180.0
 #: Degrees by which refined and recorded tilts may differ, once their common offset is taken off.
@@ -42,6 +44,65 @@ class Aln:
     magnification: np.ndarray
     tilt_deg: np.ndarray
     dark: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What a ``_TLT.txt`` says, a value an image of the stack.
+
+    Attributes
+    ----------
+    tilt_deg
+        Tilt of the stage.
+    dose_e_A2, prior_dose_e_A2
+        Exposure of the image and before it; NaN where doses or their order are not stated.
+    """
+
+    tilt_deg: np.ndarray
+    dose_e_A2: np.ndarray
+    prior_dose_e_A2: np.ndarray
+
+
+def read_tlt(path: Path, count: int) -> Acquisition:
+    """Read AreTomo 3's list of tilts, places in the order of recording, and doses of the images.
+
+    As AreTomo 3 itself reads it: a line an image, dark ones included; the second and the third number may be missing.
+    It writes a dose of 0 where it knows none.
+
+    Parameters
+    ----------
+    path
+        The ``_TLT.txt``.
+    count
+        Images in the stack.
+
+    Raises
+    ------
+    BadInput
+        When it does not exist, is of another stack, or holds no such numbers.
+    """
+    try:
+        lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+        rows = np.array([[float(word) for word in words[:3]] for words in lines if words])
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} does not exist", "check the path") from error
+    except ValueError as error:
+        raise BadInput(
+            f"{path} is no list of tilts, order and doses: {error}", "AreTomo 3 writes three numbers a line"
+        ) from error
+    if len(rows) != count:
+        raise BadInput(f"{path} has {len(rows)} lines for {count} images", "they belong to different series")
+    if not np.isfinite(rows).all() or (np.abs(rows[:, 0]) > _MOST_DEG).any():
+        raise BadInput(f"{path} has a tilt that cannot be", "run AreTomo again")
+    unknown = np.full(count, np.nan)
+    if rows.shape[1] < 3 or (rows[:, 2] < 0).any() or not rows[:, 2].any():
+        return Acquisition(rows[:, 0], unknown, unknown)
+    order, dose = np.argsort(rows[:, 1], kind="stable"), rows[:, 2]
+    if len(np.unique(rows[:, 1])) != count:
+        raise BadInput(f"{path} gives two images one place in the order of recording", "correct its second column")
+    prior = np.empty(count)
+    prior[order] = np.cumsum(dose[order]) - dose[order]
+    return Acquisition(rows[:, 0], dose, prior)
 
 
 def read_aln(path: Path, count: int, tilt_deg: np.ndarray | None = None) -> Aln:

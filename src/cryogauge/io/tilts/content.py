@@ -4,9 +4,10 @@ import hashlib
 from pathlib import Path
 
 from cryogauge.io.content import content_key
+from cryogauge.io.tilts.aretomo import TLT_END
 from cryogauge.io.tilts.relion import SEPARATOR, series_star
 
-_ENDS = (".mdoc", ".tlt", ".rawtlt", ".xf", ".xtilt", ".aln")
+_ENDS = (".mdoc", ".tlt", ".rawtlt", ".xf", ".xtilt", ".aln", TLT_END)
 _COMMAND = "tilt.com"
 
 

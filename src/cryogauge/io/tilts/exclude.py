@@ -25,8 +25,8 @@ def write_exclusions(series: TiltSeries, keep: np.ndarray, folder: str | Path, n
       tilts that stay, for ``-AngFile`` with a stack that has lost the same views.
     - ``relion``: from a STAR file, that file without the rows, as its job ExcludeTiltImages writes it; else the
       ``.mdoc`` without the sections, for its importer, if it names frames.
-    - ``warp``: from its XML, that file with ``UseTilt`` False; else the ``.mdoc`` without the sections, for
-      ``ts_import``, if it names frames.
+    - ``warp``: from its XML, that file with ``UseTilt`` False; from a ``.tomostar``, that file without the rows; else
+      the ``.mdoc`` without the sections, for ``ts_import``, if it names frames.
 
     Parameters
     ----------
@@ -64,9 +64,11 @@ def write_exclusions(series: TiltSeries, keep: np.ndarray, folder: str | Path, n
     kind = Path(series.source.partition(SEPARATOR)[0]).suffix.lower()
     reduced = _reduced_mdoc(series, keep)
     if kind == ".star":
-        texts["relion"] = (f"{name}.star", _relion(series, keep).encode())
+        texts["relion"] = (f"{name}.star", _without_rows(series_star(series.source)[0], keep).encode())
     elif kind == ".xml":
         texts["warp"] = (f"{name}.xml", _warp(series, keep))
+    elif kind == ".tomostar":
+        texts["warp"] = (f"{name}.tomostar", _without_rows(Path(series.source), keep).encode())
     if reduced is not None and "SubFramePath" in reduced:
         for program in ("relion", "warp"):
             texts.setdefault(program, (f"{name}.mdoc", reduced.encode()))
@@ -95,7 +97,10 @@ def _write(folder: Path, texts: dict[str, tuple[str, bytes]], inputs: list[Path]
 
 def _inputs(series: TiltSeries) -> list[Path]:
     source = Path(series.source.partition(SEPARATOR)[0])
-    beside = [source.with_name(source.stem + end) for end in (".mdoc", ".rawtlt", ".tlt", ".aln", ".star", ".xml")]
+    beside = [
+        source.with_name(source.stem + end)
+        for end in (".mdoc", ".rawtlt", ".tlt", ".aln", ".star", ".xml", ".tomostar")
+    ]
     if source.suffix.lower() == ".star":
         beside.append(series_star(series.source)[0])
     return [source, *beside, *([Path(series.alignment)] if series.alignment else [])]
@@ -120,7 +125,7 @@ def _imod(series: TiltSeries, keep: np.ndarray) -> str:
 def _reduced_mdoc(series: TiltSeries, keep: np.ndarray) -> str | None:
     """The series' ``.mdoc`` without the sections left out; ``None`` where the series has none."""
     source = Path(series.source.partition(SEPARATOR)[0])
-    if source.suffix.lower() in (".star", ".xml"):
+    if source.suffix.lower() in (".star", ".xml", ".tomostar"):
         return None
     path = source if source.suffix.lower() == ".mdoc" else find_mdoc(source)
     if path is None:
@@ -136,8 +141,8 @@ def _by_section(mdoc: Mdoc, keep: np.ndarray, own: np.ndarray | None) -> np.ndar
     return kept
 
 
-def _relion(series: TiltSeries, keep: np.ndarray) -> str:
-    path = series_star(series.source)[0]
+def _without_rows(path: Path, keep: np.ndarray) -> str:
+    """A STAR file of one table without the rows left out."""
     rows = iter(keep)
     lines, in_loop = [], False
     for line in path.read_text(encoding="utf-8").splitlines():

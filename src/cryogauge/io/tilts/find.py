@@ -10,18 +10,21 @@ from pathlib import Path
 
 from cryogauge.io.tilts.mdoc import check_series, parse_mdoc, spans_tilts, why_no_series
 from cryogauge.io.tilts.relion import SEPARATOR, series_names, series_star, split_uri
-from cryogauge.io.tilts.stack import STACK_SUFFIXES, find_mdoc, find_stack, sidecar
+from cryogauge.io.tilts.stack import STACK_SUFFIXES, TILT_ENDS, find_mdoc, find_stack, is_sidecar, sidecar, stack_of
+from cryogauge.io.tilts.tomostar import check_tomostar
 from cryogauge.io.tilts.warp import read_warp_root
 from cryogauge.records import BadInput
 
 _log = logging.getLogger("cryogauge.io")
 
-_SIDECARS = (".tlt", ".rawtlt", ".aln")
-_KNOWN = "stacks with an .mdoc, .tlt, .rawtlt or .aln beside them, .mdoc of frames, RELION 5 STAR files, Warp XML"
+_KNOWN = (
+    "stacks with an .mdoc, .tlt, .rawtlt, .aln or _TLT.txt beside them, .mdoc of frames, RELION 5 STAR files, "
+    "Warp's XML and .tomostar"
+)
 #: Bytes at a file's start that show of what kind it is.
 _START = 65536
 #: Where several kinds of file describe a series, the one that says most is read.
-_RANK = {"star": 0, "xml": 1, "stack": 2, "mdoc": 3}
+_RANK = {"star": 0, "xml": 1, "stack": 2, "tomostar": 3, "mdoc": 4}
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,17 @@ def find_tilt_series(paths: Sequence[str]) -> list[TiltSeriesSource]:
     ----------
     paths
         Each a stack; an ``.mdoc``; a RELION 5 STAR file of one series, or of several for all of them
-        (``tomograms.star::TS_01`` for one); Warp's XML; a folder, searched through and through but for hidden names;
-        a pattern (``*``, ``**``); a ``.txt`` file with one of these a line, relative to it, ``#`` starting a comment.
+        (``tomograms.star::TS_01`` for one); Warp's XML or ``.tomostar``; a folder, searched through and through but
+        for hidden names; a pattern (``*``, ``**``); a ``.txt`` file with one of these a line, relative to it, ``#``
+        starting a comment.
 
     Returns
     -------
     list of TiltSeriesSource
         Each series once, in the natural order of the URIs. Where, in a folder or a pattern's hits, files of several
         kinds bear one name, the RELION STAR is taken (of the job with the highest number), or else Warp's XML, or
-        else the stack (``.st`` before ``.mrc``, ``.mrcs`` and ``.ali``), or else the ``.mdoc``.
+        else the stack (``.st`` before ``.mrc``, ``.mrcs`` and ``.ali``), or else the ``.tomostar``, or else the
+        ``.mdoc``.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def _expand(item: str) -> Iterable[_Found]:
         return [_Found("star", name, item)]
     if path.is_dir():
         return _merged(_visible(path), f"lies in {path}")
-    if path.suffix.lower() == ".txt" and path.is_file():
+    if path.suffix.lower() == ".txt" and path.is_file() and not is_sidecar(path):
         return _in_list(path)
     if path.is_file():
         return _named(path)
@@ -112,16 +117,17 @@ def _named(path: Path) -> list[_Found]:
     if kind == ".xml":
         read_warp_root(path)
         return [_Found("xml", path.stem, str(path))]
-    if kind in (*_SIDECARS, ".xf"):
-        stack = sidecar(path, *STACK_SUFFIXES)
-        if stack:
-            return [_stack(stack)]
-        raise BadInput(f"there is no stack beside {path}", f"it is named {path.stem}.st or {path.stem}.mrc")
+    if kind == ".tomostar":
+        check_tomostar(path)
+        return [_Found("tomostar", path.stem, str(path))]
+    if is_sidecar(path):
+        return [_stack(stack_of(path))]
     if kind not in STACK_SUFFIXES:
         raise BadInput(f"{path} is no tilt series cryogauge reads", f"known are {_KNOWN}")
-    if not (find_mdoc(path) or sidecar(path, *_SIDECARS)):
+    if not (find_mdoc(path) or sidecar(path, *TILT_ENDS)):
         raise BadInput(
-            f"{path} has nothing beside it that says its tilts: {path.name}.mdoc, {path.stem}.tlt, .rawtlt or .aln",
+            f"{path} has nothing beside it that says its tilts: {path.name}.mdoc, {path.stem}.tlt, .rawtlt, .aln or "
+            f"{path.stem}_TLT.txt",
             "put one there",
         )
     return [_stack(path)]
@@ -177,7 +183,7 @@ def _recognised(path: Path, passed: dict[str, int]) -> list[_Found]:
     """What a file that was come across stands for; reasons why an ``.mdoc`` stands for nothing are counted."""
     kind = path.suffix.lower()
     if kind in STACK_SUFFIXES:
-        if sidecar(path, *_SIDECARS):
+        if sidecar(path, *TILT_ENDS):
             return [_stack(path)]
         mdoc = find_mdoc(path)
         return [_stack(path)] if mdoc and _is_series(mdoc, passed) else []
@@ -185,6 +191,8 @@ def _recognised(path: Path, passed: dict[str, int]) -> list[_Found]:
         return [_Found("mdoc", _series_stem(path), str(path))]
     if kind == ".xml" and "<TiltSeries" in _start(path):
         return [_Found("xml", path.stem, str(path))]
+    if kind == ".tomostar" and "_wrpAngleTilt" in _start(path):
+        return [_Found("tomostar", path.stem, str(path))]
     if kind == ".star":
         start = _start(path)
         try:

@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cryogauge.io.lazy import LazyArray
@@ -33,7 +34,7 @@ def open_movie(path: str | Path, *, eer_group: int | None = None) -> Any:
         MRC (also compressed), TIFF or EER; an MRC or TIFF file of one image is a movie of one frame.
     eer_group
         How many of the camera's own frames of an EER file are added up to one frame, at the camera's own sampling;
-        what remains at the end is left out. Unless given, so many that about 30 frames result.
+        what remains at the end is left out, as by RELION. Unless given, so many that about 30 frames result.
 
     Returns
     -------
@@ -50,13 +51,31 @@ def open_movie(path: str | Path, *, eer_group: int | None = None) -> Any:
     name = path.name.lower()
     if not path.is_file():
         raise BadInput(f"{path} does not exist", "check the path")
-    if name.endswith(_EER):
+    if is_eer(name):
         return _open_eer(path, eer_group)
     if name.endswith(_TIFF):
         return _open_tiff_movie(path)
     if name.endswith(MRC.suffixes):
         return map_mrc(path)[1]
     raise BadInput(f"{path} is no movie cryogauge reads", f"known are {' '.join((*_TIFF, *_EER))} and MRC")
+
+
+def is_eer(name: str) -> bool:
+    """Whether a file is an EER movie, by its name."""
+    return name.lower().endswith(_EER)
+
+
+def usual_eer_group(path: Path) -> int:
+    """How many of the camera's own frames :func:`open_movie` adds up to one unless told; raises ``BadInput``."""
+    with open_tiff(path) as file:
+        return _usual_group(int(file.series[0].shape[0]))
+
+
+def eer_groups(table: pd.DataFrame) -> list[int | None]:
+    """What the table of a tilt series says to give each movie's :func:`open_movie` as ``eer_group``."""
+    if "eer_group" not in table.columns:
+        return [None] * len(table)
+    return [int(group) if group > 0 else None for group in table["eer_group"]]
 
 
 def read_gain(path: str | Path, shape: Sequence[int]) -> NDArray[np.float32]:
@@ -128,6 +147,10 @@ def _open_tiff_movie(path: Path) -> LazyArray:
     return LazyArray(upright.shape, dtype, read)
 
 
+def _usual_group(count: int) -> int:
+    return max(count // _EER_FRAMES, 1)
+
+
 def _open_eer(path: Path, group: int | None) -> LazyArray:
     with open_tiff(path) as file:
         series = file.series[0]
@@ -140,7 +163,7 @@ def _open_eer(path: Path, group: int | None) -> LazyArray:
         raise BadInput(f"{path} is truncated: it has {count} of {stated} frames", "copy it again")
     if group is not None and not 1 <= group <= count:
         raise BadInput(f"{path} has {count} frames, which cannot be grouped by {group}", f"give 1 to {count}")
-    size = group or max(count // _EER_FRAMES, 1)
+    size = group or _usual_group(count)
     one_at_a_time = Lock()
 
     def read(z: slice, y: slice, x: slice) -> np.ndarray:

@@ -10,7 +10,8 @@ from cryogauge.io.tilts.find import find_tilt_series
 from cryogauge.io.tilts.mdoc import check_series, parse_mdoc
 from cryogauge.io.tilts.movies import read_gain
 from cryogauge.io.tilts.relion import SEPARATOR, read_relion
-from cryogauge.io.tilts.stack import STACK_SUFFIXES, find_stack, read_frames_mdoc, read_stack, sidecar
+from cryogauge.io.tilts.stack import STACK_SUFFIXES, find_stack, is_sidecar, read_frames_mdoc, read_stack, stack_of
+from cryogauge.io.tilts.tomostar import read_tomostar
 from cryogauge.io.tilts.warp import read_warp
 from cryogauge.io.voxel import check_given
 from cryogauge.records import BadInput, TiltSeries
@@ -33,9 +34,9 @@ def read_tilt_series(
     Parameters
     ----------
     path
-        A stack (``.st .mrc .mrcs .ali``) with its ``.mdoc``, ``.tlt``, ``.rawtlt``, ``.xf``, ``.xtilt``, ``tilt.com``
-        or ``.aln`` beside it; the ``.mdoc`` of a stack, or of frames; a RELION 5 STAR file of a series, or
-        ``tomograms.star::NAME``; Warp's XML; a folder that holds one series.
+        A stack (``.st .mrc .mrcs .ali``) with its ``.mdoc``, ``.tlt``, ``.rawtlt``, ``_TLT.txt``, ``.xf``, ``.xtilt``,
+        ``tilt.com`` or ``.aln`` beside it; the ``.mdoc`` of a stack, or of frames; a RELION 5 STAR file of a series,
+        or ``tomograms.star::NAME``; Warp's XML or ``.tomostar``; a folder that holds one series.
     alignment
         An ``.xf`` or ``.aln`` to take instead of the one beside the stack or the ``.mdoc``.
     pixel_size_A
@@ -86,14 +87,14 @@ def _read(path: str | Path, alignment: str | Path | None, pixel_size_A: float | 
         return _without_choice(read_relion(uri, pixel_size_A), chosen)
     if kind == ".xml":
         return _without_choice(read_warp(path, pixel_size_A), chosen)
+    if kind == ".tomostar":
+        return _without_choice(read_tomostar(path, pixel_size_A), chosen)
     if kind == ".mdoc":
         check_series(parse_mdoc(path))
         stack = find_stack(path)
         return read_stack(stack, chosen, pixel_size_A) if stack else read_frames_mdoc(path, chosen, pixel_size_A)
-    if kind in (".aln", ".xf", ".tlt", ".rawtlt"):
-        stack = sidecar(path, *STACK_SUFFIXES)
-        if stack is None:
-            raise BadInput(f"there is no stack beside {path}", f"it is named {path.stem}.st or {path.stem}.mrc")
+    if is_sidecar(path):
+        stack = stack_of(path)
         return read_stack(stack, chosen or (path if kind in (".aln", ".xf") else None), pixel_size_A)
     if kind in STACK_SUFFIXES:
         return read_stack(path, chosen, pixel_size_A)

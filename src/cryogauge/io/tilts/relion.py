@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cryogauge.io.tilts.images import each_found, find_below_ancestor, stack_files
+from cryogauge.io.tilts.movies import is_eer
 from cryogauge.records import TILT_COLUMNS, BadInput, TiltSeries
 
 #: Stands between a STAR file of several series and the name of one.
@@ -15,6 +16,7 @@ SEPARATOR = "::"
 _ALIGNED = ("rlnTomoZRot", "rlnTomoYTilt", "rlnTomoXShiftAngst", "rlnTomoYShiftAngst")
 _TEXT = (
     "rlnTomoName",
+    "rlnParticleName",
     "rlnTomoTiltSeriesStarFile",
     "rlnMicrographMovieName",
     "rlnMicrographName",
@@ -22,6 +24,12 @@ _TEXT = (
     "rlnMicrographNameOdd",
     "rlnMicrographMetadata",
 )
+#: What RELION found of each image, and the table's columns for it.
+_FINDINGS = {
+    "rlnCtfMaxResolution": "ctf_resolution_A",
+    "rlnCtfIceRingDensity": "ice_ring_density",
+    "rlnAccumMotionTotal": "motion_total_A",
+}
 
 
 def read_star(path: Path) -> dict[str, pd.DataFrame]:
@@ -102,7 +110,10 @@ def read_relion(uri: str, pixel_size_A: float | None) -> TiltSeries:
     V, or else less the nominal one (µm); the dose of an image is the smallest step between the doses before images.
     Images are ``rlnMicrographName``, or where that is missing the unaligned sums of ``rlnMicrographMovieName``;
     ``rlnMicrographNameEven`` and ``…Odd`` go into the columns ``image_even`` and ``image_odd`` as paths. A path
-    counts from the project's folder: the first at or above the STAR file's in which it is found.
+    counts from the project's folder: the first at or above the STAR file's in which it is found. Of EER movies
+    ``rlnEERGrouping`` is the column ``eer_group``: that in the STAR file of the movie's motion, or else in that of the
+    series, or else in that of several. ``rlnCtfMaxResolution``, ``rlnCtfIceRingDensity`` and ``rlnAccumMotionTotal``
+    are ``ctf_resolution_A``, ``ice_ring_density`` and ``motion_total_A``.
     """
     path, _, listed = series_star(uri)
     rows = next(iter(read_star(path).values()))
@@ -128,6 +139,7 @@ def read_relion(uri: str, pixel_size_A: float | None) -> TiltSeries:
         for file, section in zip(files, sections, strict=True)
     ]
     _put_paths(table, rows, find)
+    _put_eer_groups(table, rows, listed)
     if "rlnVoltage" in listed.index:
         table["voltage_kV"] = float(listed["rlnVoltage"])
     return TiltSeries(images, pixel, table, uri, str(path) if aligned else "")
@@ -152,6 +164,9 @@ def _table(rows: pd.DataFrame, aligned: bool) -> pd.DataFrame:
     turns = column("rlnTomoXTilt")
     if np.any(np.nan_to_num(turns)):
         table["xtilt_deg"] = turns
+    for name, own in _FINDINGS.items():
+        if name in rows.columns:
+            table[own] = column(name)
     return table
 
 
@@ -171,6 +186,20 @@ def _put_paths(table: pd.DataFrame, rows: pd.DataFrame, find: Callable[[str], Pa
     ):
         if name in rows.columns:
             table[column] = [str(find(each) or each) for each in rows[name]]
+
+
+def _put_eer_groups(table: pd.DataFrame, rows: pd.DataFrame, listed: pd.Series) -> None:
+    """How RELION added up the camera's frames of each movie, where it says: its shifts are of these sums."""
+    if "movie" not in table.columns or not any(map(is_eer, table["movie"])):
+        return
+    stated = rows.get("rlnEERGrouping", pd.Series(listed.get("rlnEERGrouping", np.nan), index=rows.index))
+    groups = np.array(stated, dtype=float)
+    for k, path in enumerate(table.get("motion", [])):
+        if is_eer(table["movie"].iloc[k]) and Path(path).is_file():
+            general = read_star(Path(path)).get("general", pd.DataFrame())
+            groups[k] = float(general["rlnEERGrouping"].iloc[0]) if "rlnEERGrouping" in general else groups[k]
+    if (groups > 0).any():
+        table["eer_group"] = groups
 
 
 def _pixel(listed: pd.Series, named: str) -> float | None:

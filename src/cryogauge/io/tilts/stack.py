@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cryogauge.io.mrc import map_mrc
-from cryogauge.io.tilts.aretomo import read_aln
+from cryogauge.io.tilts.aretomo import TLT_END, read_aln, read_tlt
 from cryogauge.io.tilts.images import base_name, each_found, find_beside, stack_files
 from cryogauge.io.tilts.imod import find_tilt_com, read_angles, read_xf
 from cryogauge.io.tilts.mdoc import Mdoc, check_series, mdoc_table, parse_mdoc
@@ -17,6 +17,8 @@ _log = logging.getLogger("cryogauge.io")
 
 #: Endings of stacks, the likelier holder of recorded images first.
 STACK_SUFFIXES = (".st", ".mrc", ".mrcs", ".ali")
+#: Ends of the names of files that say the tilts of the stack beside them.
+TILT_ENDS = (".tlt", ".rawtlt", ".aln", TLT_END)
 #: Degrees by which two files' tilts of an image may differ, once their common offset is taken off.
 _SAME_TILT_DEG = 5.0
 #: Relative difference that rounding in pixel sizes and sizes of images explains.
@@ -28,6 +30,20 @@ _NO_MAGNIFICATION = 1e-4
 def sidecar(stack: Path, *ends: str) -> Path | None:
     """The first file beside a stack that is named like it but for these endings; ``None`` where there is none."""
     return next((path for end in ends if (path := stack.with_name(stack.stem + end)).is_file()), None)
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file belongs to a stack beside it, by its name."""
+    return path.name.lower().endswith((*(end.lower() for end in TILT_ENDS), ".xf"))
+
+
+def stack_of(path: Path) -> Path:
+    """The stack that a file for which :func:`is_sidecar` holds lies beside; raises ``BadInput`` for none."""
+    stem = path.name[: -len(TLT_END)] if path.name.lower().endswith(TLT_END.lower()) else path.stem
+    found = next((stack for end in STACK_SUFFIXES if (stack := path.with_name(stem + end)).is_file()), None)
+    if found is None:
+        raise BadInput(f"there is no stack beside {path}", f"it is named {stem}.st or {stem}.mrc")
+    return found
 
 
 def find_mdoc(stack: Path) -> Path | None:
@@ -45,22 +61,24 @@ def find_stack(mdoc: Path) -> Path | None:
 
 
 def read_stack(stack: Path, alignment: Path | None, pixel_size_A: float | None) -> TiltSeries:
-    """Read a stack with its ``.mdoc``, ``.tlt`` or ``.rawtlt``, ``.xf``, ``.xtilt``, ``tilt.com`` and ``.aln``.
+    """Read a stack with what lies beside it: SerialEM's, IMOD's and AreTomo's files.
 
-    Tilts are those of the alignment: ``.aln``; ``.tlt``, or where that is missing ``.rawtlt``, or the ``.mdoc``'s,
-    plus ``OFFSET`` of ``tilt.com``. ``.xtilt`` and ``XAXISTILT`` add up. A stack ``.ali`` has been turned and shifted
-    already: of its ``.xf`` nothing is applied. A pixel size in the ``.mdoc`` is scaled by the ratio of the images'
-    sizes, so that binned stacks beside the ``.mdoc`` of the recording are read right.
+    Tilts are those of the alignment: ``.aln``; ``.tlt``, or where that is missing ``.rawtlt``, ``_TLT.txt``, or the
+    ``.mdoc``'s, plus ``OFFSET`` of ``tilt.com``. Doses are the ``.mdoc``'s, or where it says none ``_TLT.txt``'s.
+    ``.xtilt`` and ``XAXISTILT`` add up. A stack ``.ali`` has been turned and shifted already: of its ``.xf`` nothing is
+    applied. A pixel size in the ``.mdoc`` is scaled by the ratio of the images' sizes, so that binned stacks beside the
+    ``.mdoc`` of the recording are read right.
     """
     header, images = map_mrc(stack)
     count, height, width = images.shape
     mdoc_path = find_mdoc(stack)
     mdoc = parse_mdoc(mdoc_path) if mdoc_path else None
-    tlt = sidecar(stack, ".tlt", ".rawtlt")
+    tlt = sidecar(stack, ".tlt", ".rawtlt", TLT_END)
     aln = sidecar(stack, ".aln")
     if not (mdoc or tlt or aln or alignment):
         raise BadInput(
-            f"{stack} has nothing beside it that says its tilts: {stack.name}.mdoc, {stack.stem}.tlt, .rawtlt or .aln",
+            f"{stack} has nothing beside it that says its tilts: {stack.name}.mdoc, {stack.stem}.tlt, .rawtlt, .aln or "
+            f"{stack.stem}{TLT_END}",
             "put one there",
         )
     stated = _stated_pixel(mdoc, (height, width)) if mdoc else None
@@ -69,6 +87,10 @@ def read_stack(stack: Path, alignment: Path | None, pixel_size_A: float | None) 
     table = _described(mdoc, stack, count, own)
     if own is not None:
         table["tilt_deg"] = own
+    if listed := sidecar(stack, TLT_END):
+        acquired = read_tlt(listed, count)
+        for name in ("dose_e_A2", "prior_dose_e_A2"):
+            table[name] = table[name].fillna(pd.Series(getattr(acquired, name)))
     if stack.suffix.lower() == ".ali" and not alignment:
         table = table.assign(axis_deg=0.0)
         _take_imod(table, stack, count, pixel, None)
@@ -123,8 +145,8 @@ def _series(images: object, pixel: float, table: pd.DataFrame, path: Path, sourc
 
 
 def raw_angles(stack: Path, count: int) -> np.ndarray | None:
-    """The stack's own tilts in degrees, ``.rawtlt`` before ``.tlt``; ``None`` where there is neither."""
-    path = sidecar(stack, ".rawtlt", ".tlt")
+    """The stack's own tilts in degrees: ``.rawtlt``, or else ``_TLT.txt``, or else ``.tlt``; ``None`` for neither."""
+    path = sidecar(stack, ".rawtlt", TLT_END, ".tlt")
     return read_angles(path, count) if path else None
 
 

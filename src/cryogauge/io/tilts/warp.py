@@ -1,5 +1,6 @@
 """Warp's XML of tilt series."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -67,9 +68,7 @@ def read_warp(path: Path, pixel_size_A: float | None) -> TiltSeries:
     if not count:
         raise BadInput(f"{path} has no Angles", "process the series with Warp first")
     dose = _numbers(root, "Dose", path, count)
-    step = smallest_step(dose)
-    if np.isfinite(dose).any() and abs(np.nanmin(dose) / step - 1) < _SAME_DOSE:
-        dose = dose - step
+    step, dose = doses_of_warp(dose)
     used = np.array([text == "True" for text in _texts(root, "UseTilt", path, count, "True")])
     movies = _texts(root, "MoviePath", path, count, "")
     found = _images(path, root, movies, used)
@@ -96,24 +95,46 @@ def read_warp(path: Path, pixel_size_A: float | None) -> TiltSeries:
     return TiltSeries(found.images, pixel, table, str(path), str(path) if aligned else "")
 
 
-def _images(path: Path, root: ElementTree.Element, movies: list[str], used: np.ndarray) -> _Images:
-    stem, folder = path.stem, path.parent
-    averages = [f"{Path(base_name(movie)).stem}.mrc" for movie in movies]
+def doses_of_warp(dose: np.ndarray) -> tuple[float, np.ndarray]:
+    """The dose of an image, and the doses before images, of Warp's doses; the former is the smallest step."""
+    step = smallest_step(dose)
+    includes_own = np.isfinite(dose).any() and abs(np.nanmin(dose) / step - 1) < _SAME_DOSE
+    return step, dose - step if includes_own else dose
+
+
+def find_averages(folder: Path, movies: Sequence[str], data: str = "") -> list[Path] | None:
+    """The averages of a series' movies, named after these, in folders ``average``; ``None`` where one is missing.
+
+    They are looked for beside the metadata in ``folder``, in its neighbours, and where the movies lie, by paths from
+    there or from ``data``.
+    """
+    names = [_average_name(movie) for movie in movies]
     places = [folder / "average", *_neighbours(folder)]
     for each in {Path(movie.replace("\\", "/")).parent for movie in movies if movie}:
-        data = root.get("DataDirectory") or ""
         places += [base / each / "average" for base in (folder, Path(data))] + [folder / each]
     for place in places:
-        files = [place / name for name in averages]
+        files = [place / name for name in names]
         if movies[0] and all(file.is_file() for file in files):
-            images, header_A = stack_files(files)
-            return _Images(images, header_A, averages, np.ones(len(movies), dtype=bool))
+            return files
+    return None
+
+
+def _average_name(movie: str) -> str:
+    return f"{Path(base_name(movie)).stem}.mrc"
+
+
+def _images(path: Path, root: ElementTree.Element, movies: list[str], used: np.ndarray) -> _Images:
+    stem, folder = path.stem, path.parent
+    averages = find_averages(folder, movies, root.get("DataDirectory") or "")
+    if averages is not None:
+        images, header_A = stack_files(averages)
+        return _Images(images, header_A, [each.name for each in averages], np.ones(len(movies), dtype=bool))
     stacks = [folder / "tiltstack" / stem / f"{stem}.st", folder / "tiltstack" / f"{stem}.st", folder / f"{stem}.st"]
     stack = next((each for each in stacks if each.is_file()), None)
     if stack is None:
         raise BadInput(
-            f"the images of {path} are not to be found: neither {averages[0]} and the others in a folder average, "
-            f"nor {stacks[0].relative_to(folder)}",
+            f"the images of {path} are not to be found: neither {_average_name(movies[0])} and the others in a folder "
+            f"average, nor {stacks[0].relative_to(folder)}",
             "keep the XML in its Warp project, or write the stacks with ts_stack",
         )
     header, images = map_mrc(stack)

@@ -18,7 +18,7 @@ from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 from cryogauge.records import PREVIEW, BadInput, TiltSeries, Volume
 from cryogauge.score.batch import artefacts, result_folder, whole_folder
 from cryogauge.score.dose.plan import WHOLE, Subset, halvings, parts
-from cryogauge.score.dose.split import Exposures, Reconstruction, split_tomograms
+from cryogauge.score.dose.split import Exposures, Reconstruction, Sizes, split_tomograms
 
 if TYPE_CHECKING:
     from cryogauge.score.dose.study import SeriesStudy
@@ -142,6 +142,7 @@ def open_exposures(uri: str, settings: DoseSettings) -> Exposures:
         When the series has no movies, or they, the gain and the images do not fit together.
     """
     from cryogauge.io import open_movie, read_gain, read_tilt_series
+    from cryogauge.io.tilts.movies import eer_groups
 
     series = read_tilt_series(uri, alignment=settings.alignment)
     if settings.gain is not None and not series.alignment and _are_movie_sums(series):
@@ -152,7 +153,8 @@ def open_exposures(uri: str, settings: DoseSettings) -> Exposures:
             "give the .mdoc or STAR whose SubFramePath or rlnMicrographMovieName names the dose fractions",
         )
     paths = _movie_paths(series)
-    movies = [open_movie(path) for path in paths]
+    groups = eer_groups(series.table)
+    movies = [open_movie(path, eer_group=group) for path, group in zip(paths, groups, strict=True)]
     if not series.alignment:
         with tempfile.TemporaryDirectory(prefix="cryogauge-align-", dir=settings.scratch) as folder:
             series = align(series, settings.align, Path(folder), thickness_nm=0.6 * settings.thickness_nm)
@@ -171,11 +173,13 @@ def _known_drift(
 ) -> list[np.ndarray] | None:
     """Drift by RELION: as it left it beside the series, or as it finds it now; None for neither."""
     from cryogauge.io import read_motion
+    from cryogauge.io.tilts.movies import eer_groups
 
     if settings.motion == "relion":
         with tempfile.TemporaryDirectory(prefix="cryogauge-motion-", dir=settings.scratch) as folder:
             gain = None if settings.gain is None else Path(settings.gain)
-            stars = relion_motion(paths, series.pixel_size_A, Path(folder), gain=gain)
+            groups = eer_groups(series.table)
+            stars = relion_motion(paths, series.pixel_size_A, Path(folder), gain=gain, eer_groups=groups)
             return [read_motion(star, movie.shape[0]) for star, movie in zip(stars, movies, strict=True)]
     if settings.motion == "auto" and "motion" in series.table.columns:
         found = [Path(path) for path in series.table["motion"]]
@@ -203,13 +207,6 @@ def _movie_paths(series: TiltSeries) -> list[Path]:
     return each_found(list(series.table["movie"]), find, source, "movies")
 
 
-class _Resized:
-    """Images of which only the size is looked at."""
-
-    def __init__(self, shape: tuple[int, ...]):
-        self.shape = shape
-
-
 def _at_movie_sampling(series: TiltSeries, size: tuple[int, int]) -> TiltSeries:
     """The geometry of binned images as that of the movies they came from; lengths are in Å and stay."""
     (ny, nx), (my, mx) = series.images.shape[1:], size
@@ -218,7 +215,7 @@ def _at_movie_sampling(series: TiltSeries, size: tuple[int, int]) -> TiltSeries:
             f"movies of {mx} × {my} pixels are not those of images of {nx} × {ny}",
             "a stack that was trimmed or turned cannot be matched with its movies",
         )
-    return replace(series, images=_Resized((len(series.table), my, mx)), pixel_size_A=series.pixel_size_A * nx / mx)
+    return replace(series, images=Sizes((len(series.table), my, mx)), pixel_size_A=series.pixel_size_A * nx / mx)
 
 
 def split_to_folder(item: DoseItem, folder: Path) -> dict[str, Any]:

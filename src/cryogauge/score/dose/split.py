@@ -20,6 +20,13 @@ from cryogauge.score.dose.plan import Plan, Subset, make_plan
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Stands for images of which only the size is looked at."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Exposures:
     """A tilt series together with the dose fractions of its images.
 
@@ -116,7 +123,7 @@ def split_tomograms(
     """
     series = exposures.series
     used = np.flatnonzero(series.used)
-    chosen = TiltSeries(_Sizes((len(used), *series.images.shape[1:])), series.pixel_size_A, series.table.iloc[used])
+    chosen = TiltSeries(Sizes((len(used), *series.images.shape[1:])), series.pixel_size_A, series.table.iloc[used])
     movies = [exposures.movies[int(k)] for k in used]
     plan = make_plan(subsets, [movie.shape[0] for movie in movies])
     aligner = Aligner(chosen, how.voxel_size_A)
@@ -199,10 +206,3 @@ def _sum(
         else:
             total += np.roll(frame, tuple(-drift[k].round().astype(int)), axis=(0, 1))
     return total if moved is None else np.fft.ifft2(moved).real.astype(np.float32)
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """Stands for images of which only the size is needed."""
-
-    shape: tuple[int, ...]

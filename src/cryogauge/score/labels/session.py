@@ -83,7 +83,8 @@ class LabelSession:
         """Keep a label; False when there is one already. Raises ``BadInput`` for a slice that is not to be labelled."""
         if showing not in self._order(annotator):
             raise BadInput("this slice is not among those to be labelled", "load the page again")
-        return self.store.add(showing.slice_id, annotator, label, repeat=showing.repeat)
+        chosen = "unsure" if showing.slice_id in self._uncertainty else "random"
+        return self.store.add(showing.slice_id, annotator, label, repeat=showing.repeat, chosen=chosen)
 
     def undo(self, annotator: str) -> Showing | None:
         """Take somebody's last label of these slices back; which it was, or None when there is none."""

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -13,6 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 
 from cryogauge.records import BadInput, Retryable
+
+#: Why a slice was shown: drawn at random, or as one that the model is least sure of.
+Chosen = Literal["random", "unsure"]
 
 _VERSION = 1
 _TABLES = sa.MetaData()
@@ -37,6 +40,7 @@ _LABELS = sa.Table(
     sa.Column("category", sa.Integer, nullable=False),
     sa.Column("width_px", sa.Float),
     sa.Column("repeat", sa.Boolean, nullable=False),
+    sa.Column("chosen", sa.String(8)),  # came later: null in rows that are older
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("labelled_at", sa.String(32), nullable=False),
     # A slice is labelled once, and once more as a check; a key pressed in two windows counts once.
@@ -155,10 +159,10 @@ class LabelStore:
         with self._transaction() as connection:
             return [(slice_id, repeat) for slice_id, repeat in connection.execute(query.order_by(_LABELS.c.id))]
 
-    def add(self, slice_id: int, annotator: str, label: Label, *, repeat: bool) -> bool:
-        """Keep a label at once; False when there is one already, which stays."""
+    def add(self, slice_id: int, annotator: str, label: Label, *, repeat: bool, chosen: Chosen | None = None) -> bool:
+        """Keep a label at once; False when there is one already, which stays. ``chosen`` is None where nobody knows."""
         values = {
-            **vars(label), "slice_id": slice_id, "annotator": annotator, "repeat": repeat,
+            **vars(label), "slice_id": slice_id, "annotator": annotator, "repeat": repeat, "chosen": chosen,
             "labelled_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }  # fmt: skip
         try:
@@ -178,7 +182,8 @@ class LabelStore:
         """Every label with its slice, in the order of labelling: the stored columns of ``LABEL_COLUMNS``."""
         query = sa.select(
             _SLICES.c.tomogram, _SLICES.c.uri, _SLICES.c.z, _SLICES.c.pixel_size_A,
-            _LABELS.c.annotator, _LABELS.c.category, _LABELS.c.width_px, _LABELS.c.repeat, _LABELS.c.seconds,
+            _LABELS.c.annotator, _LABELS.c.category, _LABELS.c.width_px, _LABELS.c.repeat,
+            _LABELS.c.chosen if self._has_chosen else sa.null().label("chosen"), _LABELS.c.seconds,
             _LABELS.c.labelled_at,
         ).join(_SLICES)  # fmt: skip
         with self._transaction() as connection:
@@ -197,6 +202,10 @@ class LabelStore:
                 insert = _INSERTS[self._engine.dialect.name]
                 connection.execute(insert(_SCHEMA).values(version=_VERSION).on_conflict_do_nothing())
             version = connection.execute(sa.select(_SCHEMA.c.version)).scalar()
+            self._has_chosen = _has_chosen(connection)
+            if create and version == _VERSION and not self._has_chosen:  # who only reads may not be allowed to
+                connection.execute(sa.DDL(f"ALTER TABLE {_LABELS.name} ADD COLUMN chosen VARCHAR(8)"))
+                self._has_chosen = True
         if version != _VERSION:
             raise BadInput(
                 f"{self.name} was written by another version of cryogauge (labels version {version}, not {_VERSION})",
@@ -213,6 +222,10 @@ class LabelStore:
             raise
         except DBAPIError as error:
             raise _told(self.name, error) from error
+
+
+def _has_chosen(connection: sa.Connection) -> bool:
+    return _LABELS.c.chosen.name in {column["name"] for column in sa.inspect(connection).get_columns(_LABELS.name)}
 
 
 def _engine(place: str, create: bool) -> sa.Engine:

@@ -21,10 +21,13 @@ LABEL_COLUMNS = (
     "score",
     "width_px",
     "repeat",
+    "chosen",
     "seconds",
     "labelled_at",
 )
 _TEXTS = ("tomogram", "uri", "annotator")
+#: Values of ``chosen``; empty in labels of versions that did not keep it.
+_CHOSEN = ("random", "unsure", "")
 _EXPORT = "export it with `cryogauge label export`"
 #: Columns of numbers, and what lies outside of what they may be; empty cells where there may be some.
 _NUMBERS = {
@@ -48,7 +51,8 @@ def read_labels(path_or_url: str | Path) -> pd.DataFrame:
     Returns
     -------
     Table with ``LABEL_COLUMNS``: ``z`` and ``category`` int64, ``pixel_size_A``, ``score``, ``width_px`` (NaN where
-    nothing was measured) and ``seconds`` float64, ``repeat`` bool, ``labelled_at`` timestamps in UTC.
+    nothing was measured) and ``seconds`` float64, ``repeat`` bool, ``chosen`` ``random``, ``unsure`` or empty where
+    that was not kept, ``labelled_at`` timestamps in UTC.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def table_of(store: LabelStore) -> pd.DataFrame:
     stored = [name for name in LABEL_COLUMNS if name != "score"]
     table = pd.DataFrame(store.rows(), columns=pd.Index(stored))
     table["score"] = [CATEGORIES[category].score for category in table["category"]]
-    return _checked(table, store.name)
+    return _checked(table.fillna({"chosen": ""}), store.name)
 
 
 def write_labels(path: Path, labels: pd.DataFrame) -> None:
@@ -87,7 +91,8 @@ def labels_csv(labels: pd.DataFrame) -> str:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values={"width_px": [""]})
+        kinds = dict.fromkeys((*_TEXTS, "chosen"), str)
+        return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"width_px": [""]})
     except FileNotFoundError as error:
         raise BadInput(f"{path} does not exist", "check the path") from error
     except (OSError, ValueError) as error:
@@ -96,6 +101,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """The columns in their order and of their kinds; raises ``BadInput`` for what cannot be."""
+    if "chosen" not in table.columns:
+        table = table.assign(chosen="")
     if set(table.columns) != set(LABEL_COLUMNS):
         odd = sorted(set(table.columns) ^ set(LABEL_COLUMNS))
         raise BadInput(f"{name} is no table of labels: unknown or missing: {', '.join(odd)}", _EXPORT)
@@ -114,6 +121,8 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     repeat = table["repeat"].map({0: False, 1: True, "False": False, "True": True})
     _refuse(name, "repeat", "0 or 1", repeat.notna(), table)
     out["repeat"] = repeat.astype(bool)
+    out["chosen"] = table["chosen"].astype(str)
+    _refuse(name, "chosen", "random, unsure or empty", out["chosen"].isin(_CHOSEN), table)
     out["labelled_at"] = pd.to_datetime(table["labelled_at"], errors="coerce", utc=True, format="ISO8601")
     _refuse(name, "labelled_at", "a time such as 2026-01-31T12:00:00Z", out["labelled_at"].notna(), table)
     return pd.DataFrame(out, index=table.index).loc[:, list(LABEL_COLUMNS)].reset_index(drop=True)
