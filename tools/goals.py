@@ -6,6 +6,7 @@ _SIMULATED = "simulated tomograms; trained only on simulation"
 _LABELS = "simulated projects and labels: the oracle's scores rounded to categories, 200 slices a kind never trained on"
 _CHOSE = "these files also chose the model"
 _TILTS = "simulated series; their seeds chose no threshold"
+_PHANTOM = "simulated phantoms; trained on 7, tested on 10 or more unseen; mean of three seeds"
 _PLATELETS = "ten simulated platelets of 152 fractions, 400 e⁻/Å²; trained only on simulation"
 
 
@@ -136,6 +137,31 @@ FIGURES: tuple[Figure, ...] = (
         ("tilt_faults_found", "dark, blocked, drifted, moved and empty images that are left out", "", ">= 0.9", _TILTS),
         ("tilt_faults_named", "of these, for the right reason", "", "", _TILTS),
         ("tilt_good_kept", "images without fault that are kept", "", ">= 0.98", _TILTS),
+    ),
+    *_under(
+        "Picking",
+        ("phantom_weighted_f4", "weighted F4 of the best preset", "", ">= 0.75", _PHANTOM),
+        ("phantom_weighted_f4_fast", "the same of `fast`", "", ">= 0.75", _PHANTOM),
+        ("phantom_weighted_f4_deepfindet", "the same of `deepfindet`", "", "", _PHANTOM),
+        ("phantom_weighted_f4_deepfinder", "the same of `deepfinder`", "", "", _PHANTOM),
+        (
+            "few_shot_fraction",
+            "part of the F4 of seven labelled tomograms that one reaches after simulation",
+            "",
+            ">= 0.8",
+            _PHANTOM,
+        ),
+        ("predict_seconds_630", "six kinds in a tomogram of 630 × 630 × 184", "s", "<= 900"),
+        ("predict_peak_mib", "peak memory of that", "MiB", "<= 6144"),
+        ("train_hours_to_95pct", "training of `fast` to 95 % of its final F4, without a GPU", "h", "<= 2"),
+        (
+            "phantom_speed_ratio_polnet",
+            "times faster than PolNet, whose 20 s are for 300 × 300 × 100 with membranes",
+            "",
+            "> 1",
+        ),
+        ("metric_seconds_500x6x100", "the challenge’s score, 500 tomograms × 6 kinds × 100 picks", "s", "< 5"),
+        ("metric_mismatches", "random cases whose score differs from a brute force’s in any digit", "", "<= 0"),
     ),
     *_under(
         "Speed and memory of scoring",

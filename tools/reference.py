@@ -15,6 +15,8 @@ PUBLIC_MODULES = (
     "cryogauge.score",
     "cryogauge.simulate",
     "cryogauge.io",
+    "cryogauge.io.copick",
+    "cryogauge.io.picks",
     "cryogauge.imaging",
     "cryogauge.jobs",
     "cryogauge.report",

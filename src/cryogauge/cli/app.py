@@ -7,10 +7,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cryogauge.cli.challenge import challenge_app
 from cryogauge.cli.demo import demo
 from cryogauge.cli.dose import dose_app
 from cryogauge.cli.gather import gather
 from cryogauge.cli.label import label_app
+from cryogauge.cli.pick import pick_app
+from cryogauge.cli.project import project_app
 from cryogauge.cli.reconstruct import reconstruct
 from cryogauge.cli.score import score
 from cryogauge.cli.simulate import simulate_app
@@ -67,6 +70,9 @@ app.command(
     ),
 )(gather)
 app.add_typer(dose_app, name="dose", rich_help_panel="Judge")
+app.add_typer(challenge_app, name="challenge", rich_help_panel="Pick")
+app.add_typer(pick_app, name="pick", rich_help_panel="Pick")
+app.add_typer(project_app, name="project", rich_help_panel="Particles")
 app.add_typer(simulate_app, name="simulate", rich_help_panel="Ground truth")
 app.add_typer(train_app, name="train", rich_help_panel="Ground truth")
 app.add_typer(validate_app, name="validate", rich_help_panel="People")

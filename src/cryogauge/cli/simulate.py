@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cryogauge.cli.phantom import EXAMPLES as PHANTOM_EXAMPLES
+from cryogauge.cli.phantom import parse_size, phantom
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, is_given, print_json, tell
 
 if TYPE_CHECKING:
@@ -22,14 +24,6 @@ simulate_app = typer.Typer(
 def _without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
-
-
-def _shape(text: str) -> tuple[int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"'{text}' is not three positive numbers of voxels such as 128,512,512")
-    z, y, x = (int(part) for part in parts)
-    return z, y, x
 
 
 #: Parameters of ``tilt-series`` by what they set; in the options' own units but for the defocus.
@@ -70,7 +64,7 @@ def tilt_series(
         str, typer.Option("--specimen", metavar="KIND", help="Such as cell or lamella; a wrong name lists all.")
     ] = "cell",
     size: Annotated[
-        tuple, typer.Option("--size", metavar="Z,Y,X", help="Size in voxels.", parser=_shape)
+        tuple, typer.Option("--size", metavar="Z,Y,X", help="Size in voxels.", parser=parse_size)
     ] = "128,512,512",  # type: ignore[assignment] the parser makes a tuple of it
     pixel_size: Annotated[float, typer.Option("--pixel-size", metavar="A", help="Edge of a voxel in Å.")] = 10.0,
     thickness: Annotated[float, typer.Option("--thickness", metavar="NM", help="Thickness of the ice in nm.")] = 80.0,
@@ -175,6 +169,9 @@ def dataset(
     _show(written, as_json=as_json)
     if failed:
         raise typer.Exit(1)
+
+
+simulate_app.command("phantom", epilog=examples(*PHANTOM_EXAMPLES))(phantom)
 
 
 def _show(written: dict[str, Path], *, as_json: bool) -> None:

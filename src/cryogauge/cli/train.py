@@ -14,7 +14,7 @@ train_app = typer.Typer(
 
 @train_app.callback()
 def _group() -> None:
-    """Keep ``slice-quality`` a command of its own: other networks will follow."""
+    """A command a network."""
 
 
 @train_app.command(
@@ -97,3 +97,97 @@ def train_slice_quality(
     make_folder(out)
     with resumable("run the same command again to go on from the last checkpoint"):
         train_slice_quality(preset, order, out, stage_minutes=stage_minutes, say=tell)
+
+
+@train_app.command(
+    "picker",
+    epilog=examples(
+        "cryogauge train picker copick.json --type denoised --out ribosomes",
+        "cryogauge train picker copick.json --object ribosome --object apo-ferritin --minutes 30 --out quick",
+        "cryogauge train picker copick.json --start simulated/picker.safetensors --run TS_01 --out few",
+        "cryogauge train picker copick.json --preset deepfindet --maps maps/ --out shapes",
+    ),
+)
+def train_picker(
+    project: Annotated[
+        str,
+        typer.Argument(metavar="COPICK", help="copick configuration of the labelled tomograms.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for checkpoints, weights and the report.")],
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="fast (ours), deepfinder, deepfindet, or monai:NAME such as monai:SegResNet.",
+        ),
+    ] = "fast",
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="MIN", min=0.1, help="How long to learn; 60 unless --steps is given."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", min=1, help="How many steps to learn, in place of minutes.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Type of the tomograms, where there are several.")
+    ] = None,
+    voxel_size: Annotated[
+        float | None, typer.Option("--voxel-size", metavar="A", help="Voxel size, where there are several.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="ID", help="Whose picks to learn; everybody's by default.")
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="ID", help="Session of the picks; all by default.")
+    ] = None,
+    objects: Annotated[
+        list[str] | None,
+        typer.Option("--object", metavar="NAME", help="Kind of particle to learn; repeatable, all by default."),
+    ] = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Option("--run", metavar="RUN", help="Run to use; repeatable, by default all that have picks."),
+    ] = None,
+    keep_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep-out", metavar="RUN", help="Run to choose thresholds on and not to learn from; repeatable."
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", metavar="FILE", help="Weights (.safetensors) of a picker to go on from.")
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option("--maps", metavar="DIR", help="Maps named as the kinds: learn shapes in place of spheres."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed draws the same patches.")] = 0,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network learns.")
+    ] = "auto",
+    stage_minutes: Annotated[
+        float, typer.Option("--stage-minutes", metavar="MIN", min=0.1, help="Stop after about this long.")
+    ] = 55.0,
+    debug: DebugOption = False,
+) -> None:
+    """Train a network to find particles, from picks that can be trusted, a stage at a time.
+
+    Run again until it says that the weights are written. Of three tomograms and more, one in seven is not learned from:
+    the score from which a pick is kept is chosen on it. Pick with the weights by `cryogauge pick predict`.
+    """
+    from cryogauge.cli.progress import resumable
+    from cryogauge.cli.score import make_folder
+    from cryogauge.pick.labelled import LabelledSource
+    from cryogauge.pick.train import Order, train_picker
+    from cryogauge.records import BadInput
+
+    if minutes is not None and steps is not None:
+        raise BadInput("--minutes and --steps both say how long to learn", "give one of them")
+    source = LabelledSource(project, kind, voxel_size, user, session, tuple(objects or ()), tuple(runs or ()))
+    order = Order(
+        source, preset, None if steps else minutes or 60.0, steps, start, maps, tuple(keep_out or ()), seed, device
+    )
+    make_folder(out)
+    with resumable("run the same command again to go on from the last checkpoint"):
+        train_picker(order, out, stage_minutes=stage_minutes, say=tell)

@@ -1,7 +1,7 @@
 """OME-Zarr 0.4 and 0.5 (https://ngff.openmicroscopy.org), on disk or by URL, through tensorstore."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,34 +32,61 @@ class ZarrFormat:
         """Open one scale as a volume; see ``VolumeFormat.open``."""
         uri = uri.rstrip("/")
         attributes = _attributes(uri)
-        image = _multiscale(attributes)
+        image = multiscale(attributes)
         if image is not None:
             path = str(image["datasets"][0]["path"])
             array = _open_array(f"{uri}/{path}")
         else:  # not an image: then an array, perhaps a scale of the image above it
             array = _open_array(uri)
             above, _, path = uri.rpartition("/")
-            image = _multiscale(_attributes(above)) if above else None
-        stated = _voxel_A(image, path, array.ndim)
-        lead = array.ndim - 3
-        shape = array.shape[lead:]
-        if lead < 0 or any(n != 1 for n in array.shape[:lead]):
-            raise BadInput(f"{uri} has shape {tuple(array.shape)}, not one volume", "give a single channel and time")
-        if shape[0] == 1:
-            raise BadInput(f"{uri} is a single image, not a tomogram", "judge single pictures with --slices")
-        dtype = np.dtype(array.dtype.numpy_dtype)
-        if dtype.kind not in "iuf":
-            raise BadInput(f"{uri} holds values of type {dtype}, not densities")
+            image = multiscale(_attributes(above)) if above else None
 
-        def read(z: slice, y: slice, x: slice) -> np.ndarray:
+        def read(box: tuple[int | slice, ...]) -> np.ndarray:
             with _explained(uri):
-                return array[(0,) * lead + (z, y, x)].read().result()
+                return array[box].read().result()
 
-        chunk = array.chunk_layout.read_chunk.shape[lead:]
-        return Volume(LazyArray(shape, dtype, read, chunk), voxel_size(uri, stated, pixel_size_A), source=uri)
+        stated = stated_voxel_A(image, path, array.ndim)
+        dtype = np.dtype(array.dtype.numpy_dtype)
+        data = as_volume(uri, array.shape, dtype, array.chunk_layout.read_chunk.shape, read)
+        return Volume(data, voxel_size(uri, stated, pixel_size_A), source=uri)
 
 
 FORMAT = ZarrFormat()
+
+
+def as_volume(
+    uri: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    chunk: tuple[int, ...],
+    read: Callable[[tuple[int | slice, ...]], np.ndarray],
+) -> LazyArray:
+    """An array of three axes, or more in front with one entry each, as a lazy volume.
+
+    Parameters
+    ----------
+    uri
+        What to call it in a message.
+    shape, dtype, chunk
+        Of the array as it is stored.
+    read
+        Given an index for every axis, the box as an array.
+
+    Raises
+    ------
+    BadInput
+        When it holds several volumes, a single image, or no densities.
+    """
+    lead = len(shape) - 3
+    z, y, x = shape[lead:] if lead >= 0 else (0, 0, 0)
+    if lead < 0 or any(n != 1 for n in shape[:lead]):
+        raise BadInput(f"{uri} has shape {tuple(shape)}, not one volume", "give a single channel and time")
+    if z == 1:
+        raise BadInput(f"{uri} is a single image, not a tomogram", "judge single pictures with --slices")
+    if dtype.kind not in "iuf":
+        raise BadInput(f"{uri} holds values of type {dtype}, not densities")
+    edge = chunk[lead:]
+    return LazyArray((z, y, x), dtype, lambda *box: read((0,) * lead + box), (edge[0], edge[1], edge[2]))
 
 
 def is_zarr(path: Path) -> bool:
@@ -124,7 +151,8 @@ def _attributes(uri: str) -> dict[str, Any]:
     return current.get("ome", current) if current else read_json(uri, ".zattrs")
 
 
-def _multiscale(attributes: dict[str, Any]) -> dict[str, Any] | None:
+def multiscale(attributes: dict[str, Any]) -> dict[str, Any] | None:
+    """The image that a group's OME-Zarr attributes describe; ``None`` where they describe none."""
     images = attributes.get("multiscales")
     return images[0] if images and images[0].get("datasets") else None
 
@@ -145,7 +173,7 @@ def _open_array(uri: str) -> Any:
         return ts.open(spec, read=True, open=True, context=context).result()
 
 
-def _voxel_A(image: dict[str, Any] | None, path: str, axes: int) -> Sequence[float] | None:
+def stated_voxel_A(image: dict[str, Any] | None, path: str, axes: int) -> Sequence[float] | None:
     """Scale × unit of the last three axes, in Å; ``None`` where either is missing."""
     if image is None:
         return None

@@ -27,10 +27,11 @@ class Schedule:
     steps
         Optimiser steps in all.
     learning_rate, warm_up, weight_decay
-        AdamW's peak rate, the part of the steps in which it rises linearly, and the decay; the rate then falls
-        along a half cosine.
+        AdamW's peak rate, the part of the steps in which it rises linearly, and the decay.
     averaging
-        Decay of the exponential moving average of the weights, which is what is kept.
+        Decay of the exponential moving average of the weights, which is what is kept; 0 for the last weights.
+    falling
+        Let the rate fall along a half cosine once it has risen; else it stays.
     """
 
     steps: int
@@ -38,6 +39,19 @@ class Schedule:
     warm_up: float = 0.05
     weight_decay: float = 0.01
     averaging: float = 0.999
+    falling: bool = True
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        done = step / self.steps
+        rising = done / max(self.warm_up, 1e-9)
+        if rising < 1:
+            factor = rising
+        elif self.falling:
+            factor = 0.5 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up)))
+        else:
+            factor = 1.0
+        return self.learning_rate * max(factor, 1e-3)
 
 
 def fit(
@@ -130,15 +144,8 @@ def fit(
     recent: list[float] = []
     with ThreadPoolExecutor(threads) as pool:
         while step < last and time.monotonic() - started < 60.0 * stage_minutes:
-            done = step / schedule.steps
-            rising = done / max(schedule.warm_up, 1e-9)
-            factor = (
-                rising
-                if rising < 1
-                else 0.5 * (1 + math.cos(math.pi * (done - schedule.warm_up) / (1 - schedule.warm_up)))
-            )
             for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * max(factor, 1e-3)
+                group["lr"] = schedule.rate(step)
             found = list(pool.map(gradients, [next(batches) for _ in range(threads)]))
             for parameter, *each in zip(parameters, *(one for _, one in found), strict=True):
                 parameter.grad = torch.stack(each).mean(0) if threads > 1 else each[0]

@@ -2,11 +2,13 @@
 
 from cryogauge.records.errors import BadInput, CryogaugeError, Retryable
 from cryogauge.records.judgement import SCORE_COLUMNS, SLICE_COLUMNS, TomogramJudgement
+from cryogauge.records.objects import CZII_OBJECTS, PickObject
 from cryogauge.records.picks import PICK_COLUMNS, check_picks
 from cryogauge.records.tiltseries import OPTIONAL_TILT_COLUMNS, PREVIEW, TILT_COLUMNS, TiltSeries
 from cryogauge.records.volume import Volume
 
 __all__ = [
+    "CZII_OBJECTS",
     "OPTIONAL_TILT_COLUMNS",
     "PICK_COLUMNS",
     "PREVIEW",
@@ -15,6 +17,7 @@ __all__ = [
     "TILT_COLUMNS",
     "BadInput",
     "CryogaugeError",
+    "PickObject",
     "Retryable",
     "TiltSeries",
     "TomogramJudgement",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -207,8 +208,10 @@ def line_plot_svg(
     frame = Frame(x_range or _span(all_x), y_range or _span(all_y), top=34 if len(lines) == 1 else 54)
     parts = [axes(frame, x_label, y_label, ticks(*frame.x_range), ticks(*frame.y_range, about=5))]
     inner = f'width="{frame.width - frame.left - frame.right:g}" height="{frame.height - frame.top - frame.bottom:g}"'
-    parts.append(f'<clipPath id="inside"><rect x="{frame.left:g}" y="{frame.top:g}" {inner}/></clipPath>')
-    inside, key_x = 'clip-path="url(#inside)"', frame.left
+    rect = f'<rect x="{frame.left:g}" y="{frame.top:g}" {inner}/>'
+    name = f"inside-{crc32(rect.encode()):08x}"  # plots on one page share names: the same only for the same rectangle
+    parts.append(f'<clipPath id="{name}">{rect}</clipPath>')
+    inside, key_x = f'clip-path="url(#{name})"', frame.left
     for line, tone in zip(lines, _TONES, strict=False):
         y = np.asarray(line.y, float)
         if line.half_width is not None:

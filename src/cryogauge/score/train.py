@@ -33,7 +33,7 @@ from cryogauge.score.paper_preset import (
 from cryogauge.score.quality import shipped_weights
 from cryogauge.score.train_labels import train_on_labels
 from cryogauge.score.training import simulate_examples, train_compact
-from cryogauge.score.training_page import write_training
+from cryogauge.learn.training_page import write_training
 from cryogauge.simulate import simulate_dataset
 from cryogauge.simulate.recipe import read_recipe
 

@@ -22,7 +22,7 @@ from cryogauge.score.examples import batches as simulated_batches
 from cryogauge.score.labelled import LabelledTomogram, prepare, read_prepared
 from cryogauge.score.network import compact
 from cryogauge.score.training import ONLY_SIMULATED
-from cryogauge.score.training_page import read_log, write_training
+from cryogauge.learn.training_page import read_log, write_training
 
 if TYPE_CHECKING:
     from torch import nn

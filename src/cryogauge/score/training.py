@@ -20,7 +20,7 @@ from cryogauge.score.examples import ALIKE, Example, batches, make_example, read
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, compact, folded
 from cryogauge.score.quality import tile_predictions
 from cryogauge.score.tiles import calibrated, scores_of_tiles, slice_errors
-from cryogauge.score.training_page import write_training
+from cryogauge.learn.training_page import write_training
 from cryogauge.simulate.dataset import DatasetItem, item_key
 from cryogauge.simulate.oracle import PERCENTILE
 from cryogauge.simulate.recipe import Recipe, read_recipe

@@ -24,14 +24,21 @@ def high_passed(volume: np.ndarray, rng: np.random.Generator, voxel_size_A: floa
 
 
 def deconvolved(volume: np.ndarray, rng: np.random.Generator, voxel_size_A: float, defocus_A: float) -> np.ndarray:
+    """:func:`deconvolve` with its fall-off and strength drawn."""
+    falloff, strength = float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.7, 1.3))
+    return deconvolve(volume, voxel_size_A, defocus_A, falloff=falloff, strength=strength)
+
+
+def deconvolve(
+    volume: np.ndarray, voxel_size_A: float, defocus_A: float, *, falloff: float = 1.0, strength: float = 1.0
+) -> np.ndarray:
     """Wiener-like deconvolution of the contrast transfer function (Tegunov & Cramer 2019), slice by slice.
 
-    The assumed signal-to-noise falls exponentially with frequency; its strength and fall-off are drawn.
+    The assumed signal-to-noise falls exponentially with frequency.
     """
     ny, nx = volume.shape[1:]
     frequency = frequency_radius((ny, nx))
     transfer = ctf_1d(frequency / voxel_size_A, defocus_A)
-    falloff, strength = float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.7, 1.3))
     snr = np.exp(-frequency * 2.0 * 100.0 * falloff / voxel_size_A) * 10.0 ** (3.0 * strength)
     snr *= 1.0 - np.exp(-((frequency / 0.02) ** 2))
     wiener = (-transfer / (transfer**2 + 1.0 / np.maximum(snr, 1e-9))).astype(np.float32)

@@ -14,7 +14,7 @@ PROTEIN_A3_PER_KDA = 1212.0
 PROTEIN_V = 2.6
 NUCLEIC_V = 4.4
 #: Mass of the blobs that generated complexes are made of: about one small domain's core.
-_BLOB_KDA = 3.5
+BLOB_KDA = 3.5
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def generated_template(
     Template
         Its radius encloses about nine tenths of the mass.
     """
-    blobs = max(symmetry, round(mass_kDa / _BLOB_KDA))
+    blobs = max(symmetry, round(mass_kDa / BLOB_KDA))
     unit = _packed_blobs(max(1, blobs // symmetry), rng, hollow=hollow) * np.array(
         [elongation, elongation**-0.5, elongation**-0.5]
     )
@@ -81,8 +81,15 @@ def generated_template(
     else:
         points = unit
     heavy = rng.random(len(points)) < nucleic_fraction
-    potential_V = np.where(heavy, NUCLEIC_V, PROTEIN_V)
-    integral = potential_V * _BLOB_KDA * PROTEIN_A3_PER_KDA / voxel_size_A**3
+    return template_from_blobs(name, points, np.where(heavy, NUCLEIC_V, PROTEIN_V), voxel_size_A)
+
+
+def template_from_blobs(name: str, points: np.ndarray, potential_V: np.ndarray, voxel_size_A: float) -> Template:
+    """A template of small domains of one mass at the points ``(n, 3)``, z, y, x in Å, with a potential each.
+
+    Its radius encloses about nine tenths of the mass.
+    """
+    integral = potential_V * BLOB_KDA * PROTEIN_A3_PER_KDA / voxel_size_A**3
     extent_A = float(np.abs(points).max()) + 18.0
     half = int(np.ceil(extent_A / voxel_size_A)) + 1
     density = np.zeros((2 * half + 1,) * 3, dtype=np.float32)
@@ -94,7 +101,7 @@ def generated_template(
 
 def _packed_blobs(count: int, rng: np.random.Generator, *, hollow: bool) -> np.ndarray:
     """``(count, 3)`` positions in Å of domains that touch but do not pile up, in an irregular compact shape."""
-    spacing = (_BLOB_KDA * PROTEIN_A3_PER_KDA / 0.75) ** (1.0 / 3.0)
+    spacing = (BLOB_KDA * PROTEIN_A3_PER_KDA / 0.75) ** (1.0 / 3.0)
     half = int(np.ceil(1.6 * count ** (1.0 / 3.0))) + 1
     lattice = np.stack(np.meshgrid(*[np.arange(-half, half + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     lattice = (lattice + 0.25 * rng.standard_normal(lattice.shape)) * spacing

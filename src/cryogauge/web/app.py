@@ -18,7 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cryogauge.records import BadInput
-from cryogauge.web.guard import Guard, check_reach, check_token
+from cryogauge.web.guard import LARGEST_BODY_BYTES, Guard, check_reach, check_token
 
 _HERE = Path(__file__).parent
 _TEMPLATES = Environment(
@@ -35,7 +35,9 @@ class _Static(StaticFiles):
         return answer
 
 
-def create_app(title: str, *routers: APIRouter, token: str | None = None) -> FastAPI:
+def create_app(
+    title: str, *routers: APIRouter, token: str | None = None, largest_body_bytes: int = LARGEST_BODY_BYTES
+) -> FastAPI:
     """Put routers behind the guard, with the shared looks under ``/static``.
 
     ``BadInput`` raised in a route becomes status 400: JSON ``{message, hint}`` for scripts, a page for people.
@@ -48,6 +50,8 @@ def create_app(title: str, *routers: APIRouter, token: str | None = None) -> Fas
         Routes of the pages; those that a page of its own serves begin with ``/``.
     token
         Secret that every request needs; None for a server that only this machine can reach.
+    largest_body_bytes
+        Of a request; more than the default for a page that takes files.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def create_app(title: str, *routers: APIRouter, token: str | None = None) -> Fas
         app.include_router(router)
     app.add_exception_handler(BadInput, _bad_input)
     app.add_exception_handler(RequestValidationError, _unfit)
-    app.add_middleware(Guard, token=token)
+    app.add_middleware(Guard, token=token, largest_body_bytes=largest_body_bytes)
     return app
 
 

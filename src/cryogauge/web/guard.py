@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cryogauge.records import BadInput
 
-#: Largest body of a request. Pages send small JSON; nothing is uploaded.
+#: Largest body of a request, unless a page takes files. Pages send small JSON.
 LARGEST_BODY_BYTES = 2**20
 #: Fewer characters could be guessed.
 SHORTEST_TOKEN = 16
@@ -66,7 +66,7 @@ class Guard:
     Without a token only this machine's own names are accepted as ``Host``, so that no other site can turn its name
     to this address (DNS rebinding). With one, every request needs it: as ``Authorization: Bearer``, or as
     ``?token=`` once, which sets a cookie. Requests that change something are refused when they come from a page of
-    another site, and when they are larger than ``LARGEST_BODY_BYTES``. WebSockets are refused.
+    another site, and when they are too large. WebSockets are refused.
 
     Parameters
     ----------
@@ -74,6 +74,8 @@ class Guard:
         What it stands before.
     token
         The secret, or None for a server that only this machine can reach.
+    largest_body_bytes
+        Of a request.
 
     Raises
     ------
@@ -81,11 +83,12 @@ class Guard:
         When the token could be guessed.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, token: str | None = None, largest_body_bytes: int = LARGEST_BODY_BYTES) -> None:
         if token is not None:
             check_token(token)
         self._app = app
         self._token = token
+        self._largest = largest_body_bytes
         # The cookie holds a key made from the token; its name keeps two servers of one machine apart.
         self._key = "" if token is None else hmac.new(token.encode(), b"cookie", hashlib.sha256).hexdigest()
         self._cookie = f"cryogauge_{hashlib.sha256(self._key.encode()).hexdigest()[:8]}"
@@ -120,8 +123,8 @@ class Guard:
                 return PlainTextResponse("requests from other sites are refused\n", 403)
             if "transfer-encoding" in headers:
                 return PlainTextResponse("say how long the request is\n", 411)
-            if int(headers.get("content-length", "0")) > LARGEST_BODY_BYTES:
-                return PlainTextResponse(f"more than {LARGEST_BODY_BYTES} bytes\n", 413)
+            if int(headers.get("content-length", "0")) > self._largest:
+                return PlainTextResponse(f"more than {self._largest} bytes\n", 413)
         return None if self._token is None else self._without_token(scope, headers)
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:

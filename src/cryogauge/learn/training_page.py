@@ -19,7 +19,15 @@ def read_log(path: Path) -> pd.DataFrame:
     return lines.drop_duplicates(lines.columns[0], keep="last").sort_values(lines.columns[0], ignore_index=True)
 
 
-def write_training(path: Path, card: ModelCard, logs: Mapping[str, Path], settings: Mapping[str, object]) -> Path:
+def write_training(
+    path: Path,
+    card: ModelCard,
+    logs: Mapping[str, Path],
+    settings: Mapping[str, object],
+    *,
+    measured: tuple[str, str] = ("pearson_mean", "Pearson’s r"),
+    blocks: Sequence[Block] = (),
+) -> Path:
     """Write the report of a training, and the card in words beside it (``model-card.md``).
 
     Parameters
@@ -32,15 +40,25 @@ def write_training(path: Path, card: ModelCard, logs: Mapping[str, Path], settin
         The ``log.jsonl`` of each run, by what it was.
     settings
         What was used.
+    measured
+        Column of the logs that was measured on tomograms that were not trained on, and what it is; the card's figures
+        with its name stand at the head of the page.
+    blocks
+        What is shown between the curves and the card.
     """
-    blocks = [block for name, log in logs.items() if (block := _curves(name, read_log(log))) is not None]
+    shown = [block for name, log in logs.items() if (block := _curves(name, read_log(log), measured)) is not None]
+    shown += blocks
     accuracy = pd.DataFrame({"figure": [k.replace("_", " ") for k in card.accuracy], "value": card.accuracy.values()})
-    blocks.append(Block("Accuracy", "As in the model card; what was measured is in the names.", table=accuracy))
-    blocks.append(Block("Limits", table=pd.DataFrame({"limit": card.limits})))
+    shown.append(Block("Accuracy", "As in the model card; what was measured is in the names.", table=accuracy))
+    shown.append(Block("Limits", table=pd.DataFrame({"limit": card.limits})))
     with replacing(path.with_name("model-card.md")) as temporary:
         temporary.write_text(card_text(card), encoding="utf-8")
-    facts = [(f"{value:.3f}", name.replace("_", " ")) for name, value in card.accuracy.items() if "pearson" in name]
-    return write_sheet(path, f"Training of {card.name}", facts, blocks, settings={"data": card.data, **settings})
+    facts = [
+        (f"{value:.3f}", name.replace("_", " "))
+        for name, value in card.accuracy.items()
+        if measured[0].split("_")[0] in name
+    ]
+    return write_sheet(path, f"Training of {card.name}", facts, shown, settings={"data": card.data, **settings})
 
 
 def card_text(card: ModelCard) -> str:
@@ -53,15 +71,14 @@ def card_text(card: ModelCard) -> str:
     )
 
 
-def _curves(name: str, log: pd.DataFrame) -> Block | None:
+def _curves(name: str, log: pd.DataFrame, measured: tuple[str, str]) -> Block | None:
     """Loss and validation over steps or epochs; None for a log with fewer than two lines."""
     if len(log) < 2:
         return None
     x_label, x = str(log.columns[0]), log[log.columns[0]]
     figures: list[tuple[str, str]] = []
-    wanted: Sequence[tuple[str, str]] = (("loss", "loss"), ("pearson_mean", "Pearson’s r"))
-    for column, what in wanted:
+    for column, what in (("loss", "loss"), measured):
         if column in log and log[column].notna().any():
             plot = line_plot_svg([Line(what, x, log[column])], title=what, x_label=x_label, y_label=what)
-            figures.append((plot, "On tomograms that were not trained on." if column == "pearson_mean" else ""))
+            figures.append((plot, "On tomograms that were not trained on." if column == measured[0] else ""))
     return Block(name, figures=figures)

@@ -1,4 +1,4 @@
-"""Pick tables round a file."""
+"""Our own pick tables round a file."""
 
 import pandas as pd
 import pytest

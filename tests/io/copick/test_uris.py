@@ -1,6 +1,4 @@
-"""copick projects that copick itself wrote."""
-
-import json
+"""Tomograms of copick projects that copick itself wrote."""
 
 import copick
 import numpy as np
@@ -9,23 +7,7 @@ import pytest
 from cryogauge.io import content_key, find_tomograms, open_volume
 from cryogauge.io.copick import is_config
 from cryogauge.records import BadInput
-
-DATA = np.random.default_rng(6).normal(size=(5, 12, 10)).astype(np.float32)
-
-
-def configuration(folder, **changes):
-    document = {
-        "config_type": "filesystem",
-        "name": "project",
-        "version": "1.31.0",
-        "pickable_objects": [],
-        "user_id": "test",
-        "overlay_root": f"local://{folder / 'overlay'}",
-        "overlay_fs_args": {"auto_mkdir": True},
-    } | changes
-    path = folder / "config.json"
-    path.write_text(json.dumps({key: value for key, value in document.items() if value is not None}))
-    return path
+from tests.io.copick.makers import DATA, configuration
 
 
 @pytest.fixture
@@ -83,7 +65,7 @@ def test_the_key_is_that_of_the_tomogram(project, tmp_path):
 
 @pytest.mark.parametrize("member", ["TS_3/10.012/wbp", "TS_2/7.000/wbp", "TS_2/10.012/nothing"])
 def test_a_tomogram_that_is_not_there(project, member):
-    with pytest.raises(BadInput, match="has no tomogram"):
+    with pytest.raises(BadInput, match=r"has no (tomogram|run)"):
         open_volume(f"copick:{project}#{member}")
 
 
@@ -102,10 +84,14 @@ def test_configurations_that_cannot_be_used(tmp_path):
         assert not is_config(tmp_path / name)
         with pytest.raises(BadInput, match="no copick configuration"):
             find_tomograms([tmp_path / name])
-    with pytest.raises(BadInput, match="not on disk"):
+    with pytest.raises(BadInput, match="of type mlcroissant"):
+        find_tomograms([configuration(tmp_path, config_type="mlcroissant")])
+    with pytest.raises(BadInput, match=r"damaged.*dataset_ids: Field required"):
         find_tomograms([configuration(tmp_path, config_type="cryoet_data_portal")])
-    with pytest.raises(BadInput, match="not on disk"):
-        find_tomograms([configuration(tmp_path, static_root="s3://bucket/project")])
+    with pytest.raises(BadInput, match="nowhere"):
+        find_tomograms([configuration(tmp_path, overlay_root="nowhere://bucket/project")])
+    with pytest.raises(BadInput, match="static does not exist"):
+        find_tomograms([configuration(tmp_path, static_root=f"local://{tmp_path}/static")])
     with pytest.raises(BadInput, match="damaged"):
         find_tomograms([configuration(tmp_path, pickable_objects=[{"name": 3}])])
     (tmp_path / "overlay").mkdir()

@@ -1,4 +1,4 @@
-"""Pick tables as CSV."""
+"""Our own pick tables, as CSV."""
 
 from pathlib import Path
 

@@ -1,0 +1,271 @@
+"""``cryogauge pick``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
+
+pick_app = typer.Typer(
+    help="Particles in tomograms: where they are, in whose file.",
+    rich_markup_mode=MARKUP,
+    epilog=examples("cryogauge pick convert particles.star --out picks.csv --tomograms tomograms.star"),
+)
+
+_BY_ENDING = {
+    ".tbl": "dynamo",
+    ".mod": "imod",
+    ".em": "em",
+    ".xml": "deepfinder",
+    ".json": "eman2",
+    ".cmm": "chimerax",
+    ".csv": "cryogauge",
+}
+
+
+@pick_app.callback(invoke_without_command=True)
+def _without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"'{text}' is not three positive numbers of voxels such as 184,630,630")
+    z, y, x = (int(part) for part in parts)
+    return z, y, x
+
+
+def _objects(texts: list[str]) -> dict[int, str]:
+    """``ribosome`` or ``3=ribosome`` as names by class number, 0 for those without one."""
+    names: dict[int, str] = {}
+    for text in texts:
+        label, equals, name = text.rpartition("=")
+        if not name.strip() or (equals and not label.strip().isdigit()):
+            raise typer.BadParameter(f"'{text}' is neither a name nor N=NAME", param_hint="--object")
+        names[int(label) if equals else 0] = name.strip()
+    return names
+
+
+@pick_app.command(
+    "convert",
+    epilog=examples(
+        "cryogauge pick convert particles.star --out picks.csv --tomograms tomograms.star",
+        "cryogauge pick convert picks.csv --out picks.star --to relion5 --size 184,630,630 --voxel-size 10.012",
+        "cryogauge pick convert TS_01.mod TS_02.mod --out picks.csv --voxel-size 13.48",
+        "cryogauge pick convert motl.em --out picks.tbl --voxel-size 7.8 --tomograms tomograms.vll --object 1=capsid",
+    ),
+)
+def convert(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="IN...", help="Files of picks; what kind they are, their content tells.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.")],
+    to: Annotated[
+        Literal[
+            "cryogauge",
+            "kaggle",
+            "napari",
+            "relion5",
+            "relion4",
+            "relion3",
+            "imod",
+            "em",
+            "deepfinder",
+            "chimerax",
+            "eman2",
+            "dynamo",
+        ]
+        | None,
+        typer.Option("--to", help="Kind to write; by default what the ending of --out says."),
+    ] = None,
+    voxel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--voxel-size", metavar="A", help="Voxel that positions are counted in; of RELION 4 the tilt series' pixel."
+        ),
+    ] = None,
+    size: Annotated[
+        tuple | None,
+        typer.Option(
+            "--size", metavar="Z,Y,X", help="Size of the tomograms in voxels; picks are then checked.", parser=_shape
+        ),
+    ] = None,
+    tomograms: Annotated[
+        Path | None,
+        typer.Option(
+            "--tomograms",
+            metavar="FILE",
+            help="RELION's tomograms.star, Dynamo's .vll, or lines of a number and a name.",
+        ),
+    ] = None,
+    tomogram: Annotated[
+        str | None,
+        typer.Option("--tomogram", metavar="NAME", help="Name of the tomogram, where a file does not say it."),
+    ] = None,
+    object_: Annotated[
+        list[str] | None,
+        typer.Option("--object", metavar="[N=]NAME", help="Name of the particles, or of those of class N; repeatable."),
+    ] = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Convert picks between programs: units, origins, axes and angles.
+
+    What a kind cannot hold is left out and said; picks outside the tomogram, in voxels for Å, or given twice too.
+    """  # fmt: skip
+    import pandas as pd
+
+    from cryogauge.io.picks import read_picks_as, write_picks_as
+
+    kind = to or _kind(out)
+    objects = _objects(object_ or [])
+    tables = [
+        read_picks_as(
+            source, voxel_size_A=voxel_size, shape=size, tomogram=tomogram, tomograms=tomograms, objects=objects
+        )
+        for source in sources
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    if voxel_size is None:  # voxels of the same tomograms, if all the files were of one size and said so
+        sizes = {each.attrs.get("voxel_size_A") for each in tables}
+        voxel_size = sizes.pop() if len(sizes) == 1 else None
+    written = write_picks_as(
+        out, table, kind, voxel_size_A=voxel_size, shape=size, tomograms=tomograms, objects=objects
+    )
+    counts = table["object"].value_counts(sort=False).to_dict()
+    if as_json:
+        print_json({"files": list(written), "picks": counts, "tomograms": table["tomogram"].nunique()})
+        return
+    for path in written:
+        print(path)
+    kinds = ", ".join(f"{count} {name}" for name, count in counts.items())
+    count = table["tomogram"].nunique()
+    tell(f"{len(table)} picks in {count} tomogram{'' if count == 1 else 's'}: {kinds}")
+
+
+def _kind(out: Path) -> str:
+    from cryogauge.records import BadInput
+
+    kind = _BY_ENDING.get(out.suffix.lower())
+    if kind is None:
+        raise BadInput(
+            f"the ending of {out} does not say what to write",
+            "say it with --to relion5, relion4 or relion3" if out.suffix == ".star" else "say it with --to",
+        )
+    return kind
+
+
+@pick_app.command(
+    "predict",
+    epilog=examples(
+        "cryogauge pick predict tomograms/ --model picker.safetensors --out picked",
+        "cryogauge pick predict copick.json --type denoised --model a.safetensors --model b.safetensors --out picked",
+        "cryogauge pick predict copick.json --model picker.safetensors --out picked --save-as cryogauge/1",
+    ),
+)
+def predict(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATHS...",
+            help="Tomograms, folders of them, globs, .txt lists of paths, or a copick configuration.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        list[Path],
+        typer.Option("--model", metavar="FILE", help="Weights of `cryogauge train picker`; several are averaged."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Folder for the picks; run again, it does only what is missing."),
+    ],
+    kind: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Type of a copick project's tomograms to pick.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option("--pixel-size", metavar="A", min=0.1, help="Edge of a voxel in Å, where the files do not say."),
+    ] = None,
+    all_turns: Annotated[
+        bool, typer.Option("--turns", help="Average over half turns of the tomogram: better, at four times the cost.")
+    ] = False,
+    keep_all: Annotated[
+        bool, typer.Option("--all", help="Keep every pick, however low its score, to choose thresholds later.")
+    ] = False,
+    save_as: Annotated[
+        str | None,
+        typer.Option("--save-as", metavar="USER/SESSION", help="Write the picks into the copick project too."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time; one takes all cores by itself.")
+    ] = 1,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
+    ] = "auto",
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Find particles by a trained network.
+
+    Writes picks.csv (Å from the corner, scores) and a file a tomogram with every pick; `cryogauge pick convert` makes
+    of them what other programs read. Exits with 1 when some tomograms could not be picked.
+    """
+    from cryogauge.cli.progress import resumable, show_progress
+    from cryogauge.cli.score import find_sources, make_folder
+    from cryogauge.cli.tables import write_failures
+    from cryogauge.pick.batch import PickSettings, choose, collect, pick_batch
+    from cryogauge.pick.model import load_picker
+    from cryogauge.report import Failure
+
+    project, user, session = _save_place(paths, save_as)
+    sources = choose(find_sources(paths, out), kind)
+    picker = load_picker(model)
+    make_folder(out)
+    settings = PickSettings(tuple(str(path.absolute()) for path in model), pixel_size, all_turns, device)
+    files: list[str] = []
+    failures: list[Failure] = []
+    with resumable(), show_progress(len(sources), "tomograms") as progress:
+        for outcome in pick_batch(sources, out.absolute(), settings, workers=workers):
+            name = outcome.item.source.name
+            progress.count(name, outcome, debug=debug)
+            if outcome.failure is None:
+                files.append(outcome.row["file"])
+            else:
+                failures.append(Failure(name, outcome.failure.message, outcome.failure.hint))
+    picks = collect(out, files, picker, keep_all=keep_all)
+    write_failures(out / "failed.csv", failures)
+    if project is not None:
+        from cryogauge.io.copick import open_project, write_project_picks
+
+        written = write_project_picks(open_project(project), picks, user=user, session=session)
+        tell(f"{written} files of picks written into {project}")
+    counts = {each.name: int((picks["object"] == each.name).sum()) for each in picker.objects}
+    if as_json:
+        failed = [{"tomogram": each.tomogram, "message": each.message} for each in failures]
+        print_json({"picks": counts, "tomograms": len(files), "failed": failed, "out": out})
+    else:
+        for name, count in counts.items():
+            print(f"{name}: {count}")
+    tell(f"{len(picks)} picks in {len(files)} tomograms, {len(failures)} failed: {out / 'picks.csv'}")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _save_place(paths: list[str], save_as: str | None) -> tuple[str | None, str, str]:
+    """Which copick project to write into, and as whose picks; raises ``BadInput`` for none."""
+    from cryogauge.io.copick import PREFIX, is_config
+    from cryogauge.records import BadInput
+
+    if save_as is None:
+        return None, "", ""
+    user, slash, session = save_as.partition("/")
+    config = paths[0].removeprefix(PREFIX).partition("#")[0]
+    if len(paths) != 1 or not is_config(Path(config)):
+        raise BadInput("--save-as writes into a copick project", "give one copick configuration as PATHS")
+    if not (slash and user and session):
+        raise BadInput(f"--save-as {save_as} names no user and session", "write USER/SESSION, such as cryogauge/1")
+    return config, user, session

@@ -1,0 +1,108 @@
+"""What a picker is made by: network, target, loss, patches, rates, and how its picks are found."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cryogauge.pick.losses import Loss
+from cryogauge.pick.networks import NetworkPlan
+from cryogauge.pick.patches import Augmentation, Sampling
+from cryogauge.pick.peaks import Picking
+from cryogauge.records import BadInput
+
+Target = Literal["spheres", "shapes", "peaks"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything about a picker but its data and how long it learns.
+
+    Attributes
+    ----------
+    network, sampling, augmentation, loss, picking
+        See their own modules.
+    target, size
+        What is painted, and how large: radius of the spheres or width of the peaks as a part of the particle's radius.
+    learning_rate, averaging, weight_decay, falling
+        As of :class:`cryogauge.learn.training.Schedule`.
+    tile_px, overlap
+        Tiles of the inference.
+    """
+
+    network: NetworkPlan
+    sampling: Sampling
+    loss: Loss
+    target: Target = "spheres"
+    size: float = 1.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    picking: Picking = field(default_factory=Picking)
+    learning_rate: float = 1e-3
+    averaging: float = 0.0
+    weight_decay: float = 0.0
+    falling: bool = False
+    tile_px: tuple[int, int, int] = (96, 96, 96)
+    overlap: float = 0.25
+
+    def __post_init__(self) -> None:
+        if (self.target == "peaks") != (self.loss == "peaks"):
+            raise BadInput(f"the loss {self.loss} does not go with targets as {self.target}")
+        for edge in (*self.sampling.patch_px, *self.tile_px):
+            if edge % self.network.multiple:
+                raise BadInput(f"{self.network.name} needs edges that are multiples of {self.network.multiple}")
+
+
+#: The recipes of DeepFinder and DeepFindET as published, and ours.
+PRESETS = {
+    # Moebel et al. 2021: U-Net, Dice loss, patches of 56 about a particle shifted by up to 13, Adam at 1e-4
+    "deepfinder": Preset(
+        network=NetworkPlan("deepfinder"),
+        sampling=Sampling((56, 56, 56), batch=25, around=1.0, jitter_px=13, own_scale=True),
+        loss="dice",
+        augmentation=Augmentation(turns="y", scale=0.0, offset=0.0),
+        picking=Picking("components"),
+        learning_rate=1e-4,
+    ),
+    # CZII challenge paper and its code: residual U-Net, Tversky loss, patches of 52, geometric and grey augmentation
+    "deepfindet": Preset(
+        network=NetworkPlan("deepfindet"),
+        sampling=Sampling((52, 52, 52), batch=15, around=1.0, jitter_px=15, own_scale=True),
+        loss="tversky",
+        augmentation=Augmentation(turns="y", scale=0.2, offset=0.2, blur_px=(0.5, 1.5)),
+        picking=Picking("components"),
+        learning_rate=1e-4,
+    ),
+    "fast": Preset(
+        network=NetworkPlan("fast", stride=2, multiple=8),
+        sampling=Sampling((64, 64, 64), batch=4),
+        loss="peaks",
+        target="peaks",
+        size=0.2,
+        learning_rate=3e-3,
+        averaging=0.995,
+        weight_decay=0.01,
+        falling=True,
+        tile_px=(96, 128, 128),
+    ),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name; ``monai:NAME`` takes DeepFindET's recipe with another network.
+
+    Raises
+    ------
+    BadInput
+        For an unknown name.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    if name.startswith("monai:"):
+        return Preset(
+            network=NetworkPlan(name, multiple=16),
+            sampling=Sampling((64, 64, 64), batch=4),
+            loss="tversky",
+            learning_rate=1e-3,
+            averaging=0.995,
+            falling=True,
+            size=0.8,
+        )
+    raise BadInput(f"no preset is called {name!r}", f"one of: {', '.join(PRESETS)}, monai:NAME")

@@ -1,0 +1,174 @@
+"""Teaching a picker from labelled tomograms."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cryogauge.io.json_file import write_json_file
+from cryogauge.learn.training import Schedule, fit
+from cryogauge.pick.losses import make_loss
+from cryogauge.pick.networks import build
+from cryogauge.pick.patches import LabelledTomogram, Painter, batches
+from cryogauge.pick.presets import Preset
+from cryogauge.pick.targets import peaks, shapes, spheres
+from cryogauge.records import BadInput, PickObject
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: Steps that are timed to know how many fit into the minutes given, after one that is not.
+_TIMED_STEPS = 4
+
+
+def painter(
+    preset: Preset, objects: Sequence[PickObject], voxel_size_A: float, masks: dict[int, np.ndarray] | None = None
+) -> Painter:
+    """What paints the targets of a preset.
+
+    Parameters
+    ----------
+    objects
+        Their labels count from 1 without gaps, see :func:`outputs_of`.
+    voxel_size_A
+        Of the tomograms.
+    masks
+        By label, for targets as shapes.
+
+    Raises
+    ------
+    BadInput
+        When shapes are wanted without masks.
+    """
+    radii = np.zeros(len(objects) + 1)
+    for each in objects:
+        radii[each.label] = preset.size * each.radius_A / voxel_size_A
+    if preset.target == "peaks":
+        stride = preset.network.stride
+
+        def paint_peaks(patch, centres, labels, _rotations):
+            z, y, x = (n // stride for n in patch)
+            return peaks((z, y, x), centres, labels, np.maximum(radii, 1e-3), stride=stride)
+
+        return paint_peaks
+    if preset.target == "spheres":
+        return lambda patch, centres, labels, _rotations: spheres(patch, centres, labels, radii)
+    if masks is None:
+        raise BadInput("targets as shapes need a map of every kind", "give the folder of maps, or learn from spheres")
+
+    def paint_shapes(patch, centres, labels, rotations):
+        if rotations is None:
+            raise BadInput("targets as shapes need the particles' angles", "learn from spheres")
+        return shapes(patch, centres, labels, rotations, masks)
+
+    return paint_shapes
+
+
+def outputs_of(preset: Preset, objects: Sequence[PickObject]) -> int:
+    """Channels of the network: one a kind, and one of the background where voxels are labelled.
+
+    Raises
+    ------
+    BadInput
+        When the labels do not count from 1 without gaps.
+    """
+    if sorted(each.label for each in objects) != list(range(1, len(objects) + 1)):
+        raise BadInput("the labels of the kinds must count from 1 without gaps", "number them anew")
+    return len(objects) + (preset.target != "peaks")
+
+
+def train_network(
+    tomograms: Sequence[LabelledTomogram],
+    objects: Sequence[PickObject],
+    voxel_size_A: float,
+    preset: Preset,
+    folder: Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    start: "nn.Module | None" = None,
+    masks: dict[int, np.ndarray] | None = None,
+    stage_minutes: float = 55.0,
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda line: None,
+    measure: "Callable[[nn.Module], dict[str, float]]" = lambda network: {},
+    report_every: int = 100,
+) -> "nn.Module | None":
+    """Train a preset's network; call again to go on where a stage has ended.
+
+    Parameters
+    ----------
+    tomograms
+        What is learned from; those that are judged by must not be among them.
+    objects, voxel_size_A, masks
+        As of :func:`painter`.
+    folder
+        Checkpoint, log and plan.
+    minutes, steps
+        How long: one of the two. Minutes are turned into steps once, by timing some, so that a rate that falls with the
+        steps falls in time, and that a training taken up again is the same training.
+    start
+        A network to go on from; a new one by default.
+    stage_minutes
+        Stop after this long, with a checkpoint.
+    measure, report_every
+        As of :func:`cryogauge.learn.training.fit`.
+
+    Returns
+    -------
+    torch.nn.Module or None
+        The network in evaluation mode, or None when another stage is needed.
+    """
+    import torch
+
+    if (minutes is None) == (steps is None):
+        raise BadInput("say how long to train", "give either minutes or steps")
+    torch.manual_seed(seed)
+    network = start if start is not None else build(preset.network, outputs_of(preset, objects))
+    network = network.to(device, memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue] no stub
+    paint = painter(preset, objects, voxel_size_A, masks)
+    distance = make_loss(preset.loss, outputs_of(preset, objects))
+    endless = batches(tomograms, preset.sampling, preset.augmentation, paint, seed)
+
+    def loss(model: "nn.Module", batch: tuple[np.ndarray, np.ndarray]) -> "Tensor":
+        image, target = (torch.from_numpy(part).to(device) for part in batch)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            logits = model(image.to(memory_format=torch.channels_last_3d))
+        return distance(logits, target)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = folder / "plan.json"
+    if not plan.exists():
+        count = steps or _steps_in(float(minutes or 0), loss, network, endless)
+        write_json_file(plan, {"steps": count})
+    count = int(json.loads(plan.read_text())["steps"])
+    say(f"{count} steps of {preset.sampling.batch} patches of {' × '.join(map(str, preset.sampling.patch_px))} voxels")
+    schedule = Schedule(
+        count,
+        preset.learning_rate,
+        weight_decay=preset.weight_decay,
+        averaging=preset.averaging,
+        falling=preset.falling,
+    )
+    done = fit(
+        network, endless, loss, schedule, folder, stage_minutes=stage_minutes, measure=measure,
+        report_every=report_every,
+    )  # fmt: skip
+    return network if done else None
+
+
+def _steps_in(minutes: float, loss: Callable[..., Any], network: "nn.Module", endless: Iterator[Any]) -> int:
+    """How many steps fit into so many minutes; the network is left as it was."""
+    from copy import deepcopy
+
+    trial = deepcopy(network).train()
+    began = time.monotonic()
+    for step in range(_TIMED_STEPS + 1):
+        if step == 1:
+            began = time.monotonic()
+        loss(trial, next(endless)).backward()
+    return max(1, round(60 * minutes * _TIMED_STEPS / (time.monotonic() - began)))
