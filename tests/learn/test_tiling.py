@@ -31,9 +31,7 @@ def predicted(volume, stride, **how):
 @given(shape=edges, stride=st.sampled_from([1, 2]), overlap=st.sampled_from([0.0, 0.25, 0.5]), turns=st.booleans())
 def test_tiles_and_turns_put_everything_back_where_it_was(shape, stride, overlap, turns):
     volume = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    out = predicted(
-        volume, stride, tile_px=(16, 8, 16), overlap=overlap, turns=HALF_TURNS if turns else ((),)
-    )
+    out = predicted(volume, stride, tile_px=(16, 8, 16), overlap=overlap, turns=HALF_TURNS if turns else ((),))
     expected = volume[::stride, ::stride, ::stride]
     assert out.shape == (2, *expected.shape)
     assert np.allclose(out[0], expected, atol=1e-5)

@@ -86,7 +86,9 @@ def test_the_same_seed_draws_the_same():
 
 def test_turned_particles_keep_hand_and_mirrored_ones_change_it():
     rotations = np.stack([np.eye(3)])
-    source = LabelledTomogram("one", np.zeros((16, 16, 16), np.float16), np.full((1, 3), 8.0), np.ones(1, int), rotations)
+    source = LabelledTomogram(
+        "one", np.zeros((16, 16, 16), np.float16), np.full((1, 3), 8.0), np.ones(1, int), rotations
+    )
     seen = {False: set(), True: set()}
     for mirrors, determinants in seen.items():
 

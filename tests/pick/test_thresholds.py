@@ -25,7 +25,9 @@ def drawn(seed: int, misses: float, false: int) -> tuple[pd.DataFrame, pd.DataFr
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), misses=st.floats(0, 0.5), false=st.integers(0, 200), beta=st.sampled_from([1.0, 4.0]))
+@given(
+    seed=st.integers(0, 10_000), misses=st.floats(0, 0.5), false=st.integers(0, 200), beta=st.sampled_from([1.0, 4.0])
+)
 def test_no_threshold_is_better_by_more_than_the_tolerance(seed, misses, false, beta):
     truth, picks = drawn(seed, misses, false)
     rules = Rules(RULES.objects, beta=beta)

@@ -12,8 +12,7 @@ from cryogauge.pick.labelled import LabelledSource, read_labelled
 from cryogauge.pick.model import load_picker
 from cryogauge.pick.train import Order, train_picker
 from cryogauge.records import BadInput
-
-from .conftest import LARGE, TINY, VOXEL_A
+from tests.pick.worlds import LARGE, TINY, VOXEL_A
 
 
 @pytest.fixture
@@ -56,7 +55,9 @@ def test_few_tomograms_are_all_learned_from_and_the_card_says_so(project, tmp_pa
 def test_going_on_from_weights_keeps_their_thresholds_and_refuses_other_kinds(project, tmp_path, quick):
     first = train_picker(order(project, kept_out=("w3",)), tmp_path / "one", say=lambda line: None)
     assert first is not None
-    second = train_picker(order(project, source={"runs": ("w1",)}, start=first), tmp_path / "two", say=lambda line: None)
+    second = train_picker(
+        order(project, source={"runs": ("w1",)}, start=first), tmp_path / "two", say=lambda line: None
+    )
     assert second is not None
     assert load_picker([second]).thresholds == load_picker([first]).thresholds
     with pytest.raises(BadInput, match="knows small, large; these are large"):
@@ -102,7 +103,9 @@ def test_picks_given_twice_are_taken_once_and_it_is_said(project, tmp_path, capl
 
 def test_which_tomogram_is_meant_must_be_clear(project, tmp_path):
     opened = open_project(project)
-    write_tomogram(opened, "w0", np.random.default_rng(0).normal(size=(16, 64, 64)).astype(np.float32), VOXEL_A, "other")
+    write_tomogram(
+        opened, "w0", np.random.default_rng(0).normal(size=(16, 64, 64)).astype(np.float32), VOXEL_A, "other"
+    )
     with pytest.raises(BadInput, match=r"several tomograms a run: other at 10 Å, wbp at 10 Å"):
         read_labelled(LabelledSource(str(project)), tmp_path)
     assert read_labelled(LabelledSource(str(project), kind="wbp"), tmp_path).kind == "wbp"

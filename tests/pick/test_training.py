@@ -14,8 +14,7 @@ from cryogauge.pick.presets import PRESETS, find_preset
 from cryogauge.pick.thresholds import above, tune_thresholds
 from cryogauge.pick.training import outputs_of, painter, train_network
 from cryogauge.records import BadInput, PickObject
-
-from .conftest import LARGE, SMALL, TINY, VOXEL_A, draw_world
+from tests.pick.worlds import LARGE, SMALL, TINY, VOXEL_A, draw_world
 
 OBJECTS = (SMALL, LARGE)
 RULES = Rules(OBJECTS, beta=1.0)
@@ -24,7 +23,9 @@ RULES = Rules(OBJECTS, beta=1.0)
 def labelled(seed: int) -> tuple[LabelledTomogram, pd.DataFrame]:
     data, picks = draw_world(seed)
     labels = picks["object"].map({each.name: each.label for each in OBJECTS}).to_numpy(int)
-    return LabelledTomogram(f"w{seed}", normalised(data), picks[["z_A", "y_A", "x_A"]].to_numpy() / VOXEL_A, labels), picks
+    return LabelledTomogram(
+        f"w{seed}", normalised(data), picks[["z_A", "y_A", "x_A"]].to_numpy() / VOXEL_A, labels
+    ), picks
 
 
 def found(network, preset, seed):

@@ -139,8 +139,8 @@ def test_a_token_stands_before_everything(truth, contest, tmp_path):
         for path in ("", "standings", f"organiser?key={KEY}"):
             assert httpx.get(base + path).status_code == 401
         assert _submit(base, "Ada", _csv(truth)).status_code == 401
-        client = httpx.Client(follow_redirects=True)
-        assert "private score" in client.get(f"{base}organiser", params={"token": TOKEN, "key": KEY}).text
+        with httpx.Client(follow_redirects=True) as client:
+            assert "private score" in client.get(f"{base}organiser", params={"token": TOKEN, "key": KEY}).text
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ app.command(
 app.add_typer(dose_app, name="dose", rich_help_panel="Judge")
 app.add_typer(challenge_app, name="challenge", rich_help_panel="Pick")
 app.add_typer(pick_app, name="pick", rich_help_panel="Pick")
-app.add_typer(project_app, name="project", rich_help_panel="Particles")
+app.add_typer(project_app, name="project", rich_help_panel="Pick")
 app.add_typer(simulate_app, name="simulate", rich_help_panel="Ground truth")
 app.add_typer(train_app, name="train", rich_help_panel="Ground truth")
 app.add_typer(validate_app, name="validate", rich_help_panel="People")

@@ -1,4 +1,4 @@
-"""Options that several commands about tilt series have in common."""
+"""Options that several commands have in common, most of them about tilt series."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,3 +31,12 @@ SeriesWorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=
 def whole_path(path: Path | None) -> str | None:
     """A path as the settings of a batch hold it: workers may run in another folder."""
     return None if path is None else str(path.absolute())
+
+
+def parse_size(text: str) -> tuple[int, int, int]:
+    """Three numbers of voxels, parted by commas."""
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"'{text}' is not three positive numbers of voxels such as 128,512,512")
+    z, y, x = (int(part) for part in parts)
+    return z, y, x

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cryogauge.cli.options import parse_size
 from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ EXAMPLES = (
     "cryogauge simulate phantom --out small --count 2 --size 64,128,128 --types wbp",
     "cryogauge simulate phantom --out phantoms --count 20 --maps maps/ --workers 2",
 )
-
-
-def parse_size(text: str) -> tuple[int, int, int]:
-    """Three numbers of voxels, parted by commas."""
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"'{text}' is not three positive numbers of voxels such as 128,512,512")
-    z, y, x = (int(part) for part in parts)
-    return z, y, x
 
 
 def phantom(

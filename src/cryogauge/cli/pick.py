@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cryogauge.cli.options import parse_size
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
 
 pick_app = typer.Typer(
@@ -28,14 +29,6 @@ _BY_ENDING = {
 def _without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
-
-
-def _shape(text: str) -> tuple[int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"'{text}' is not three positive numbers of voxels such as 184,630,630")
-    z, y, x = (int(part) for part in parts)
-    return z, y, x
 
 
 def _objects(texts: list[str]) -> dict[int, str]:
@@ -90,7 +83,10 @@ def convert(
     size: Annotated[
         tuple | None,
         typer.Option(
-            "--size", metavar="Z,Y,X", help="Size of the tomograms in voxels; picks are then checked.", parser=_shape
+            "--size",
+            metavar="Z,Y,X",
+            help="Size of the tomograms in voxels; picks are then checked.",
+            parser=parse_size,
         ),
     ] = None,
     tomograms: Annotated[

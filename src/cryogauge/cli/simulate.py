@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cryogauge.cli.options import parse_size
 from cryogauge.cli.phantom import EXAMPLES as PHANTOM_EXAMPLES
-from cryogauge.cli.phantom import parse_size, phantom
+from cryogauge.cli.phantom import phantom
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, is_given, print_json, tell
 
 if TYPE_CHECKING:

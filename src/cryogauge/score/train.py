@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cryogauge import __version__
+from cryogauge.learn.training_page import write_training
 from cryogauge.learn.weights import ModelCard, checksum, load_weights, save_weights
 from cryogauge.score.accuracy import pearson
 from cryogauge.score.examples import read_examples
@@ -33,7 +34,6 @@ from cryogauge.score.paper_preset import (
 from cryogauge.score.quality import shipped_weights
 from cryogauge.score.train_labels import train_on_labels
 from cryogauge.score.training import simulate_examples, train_compact
-from cryogauge.learn.training_page import write_training
 from cryogauge.simulate import simulate_dataset
 from cryogauge.simulate.recipe import read_recipe
 

@@ -14,6 +14,7 @@ import pandas as pd
 from cryogauge import __version__
 from cryogauge.imaging.threads import thread_count
 from cryogauge.learn.training import Schedule, fit
+from cryogauge.learn.training_page import read_log, write_training
 from cryogauge.learn.weights import ModelCard, checksum, load_weights, read_card, save_weights
 from cryogauge.records import BadInput
 from cryogauge.score import finetune
@@ -22,7 +23,6 @@ from cryogauge.score.examples import batches as simulated_batches
 from cryogauge.score.labelled import LabelledTomogram, prepare, read_prepared
 from cryogauge.score.network import compact
 from cryogauge.score.training import ONLY_SIMULATED
-from cryogauge.learn.training_page import read_log, write_training
 
 if TYPE_CHECKING:
     from torch import nn

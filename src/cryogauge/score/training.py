@@ -13,6 +13,7 @@ from cryogauge import __version__
 from cryogauge.imaging.threads import thread_count
 from cryogauge.jobs import Ledger, LedgerKey, run_batch
 from cryogauge.learn.training import Schedule, fit
+from cryogauge.learn.training_page import write_training
 from cryogauge.learn.weights import ModelCard, save_weights
 from cryogauge.records import BadInput, CryogaugeError, Volume
 from cryogauge.score import domain
@@ -20,7 +21,6 @@ from cryogauge.score.examples import ALIKE, Example, batches, make_example, read
 from cryogauge.score.network import CONTEXT, ERROR, QUALITY, STRUCTURE, compact, folded
 from cryogauge.score.quality import tile_predictions
 from cryogauge.score.tiles import calibrated, scores_of_tiles, slice_errors
-from cryogauge.learn.training_page import write_training
 from cryogauge.simulate.dataset import DatasetItem, item_key
 from cryogauge.simulate.oracle import PERCENTILE
 from cryogauge.simulate.recipe import Recipe, read_recipe
