@@ -7,6 +7,7 @@ _LABELS = "simulated projects and labels: the oracle's scores rounded to categor
 _CHOSE = "these files also chose the model"
 _TILTS = "simulated series; their seeds chose no threshold"
 _PHANTOM = "simulated phantoms; trained on 7, tested on 10 or more unseen; mean of three seeds"
+_UNTAUGHT = "simulated phantoms; thresholds chosen on two, judged on ten others; shows that they are hard"
 _PLATELETS = "ten simulated platelets of 152 fractions, 400 e⁻/Å²; trained only on simulation"
 
 
@@ -151,6 +152,9 @@ FIGURES: tuple[Figure, ...] = (
             ">= 0.8",
             _PHANTOM,
         ),
+        ("phantom_f4_blobs", "weighted F4 of blobs of each kind’s size", "", "<= 0.5", _UNTAUGHT),
+        ("phantom_f4_matched_filter", "the same of a matched filter with the true shapes", "", "<= 0.5", _UNTAUGHT),
+        ("phantom_f4_matched_decoy", "the same of one with a ball instead of the shape", "", "", _UNTAUGHT),
         ("predict_seconds_630", "six kinds in a tomogram of 630 × 630 × 184", "s", "<= 900"),
         ("predict_peak_mib", "peak memory of that", "MiB", "<= 6144"),
         ("train_hours_to_95pct", "training of `fast` to 95 % of its final F4, without a GPU", "h", "<= 2"),

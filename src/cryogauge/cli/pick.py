@@ -1,7 +1,7 @@
 """``cryogauge pick``."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -207,14 +207,15 @@ def predict(
 ) -> None:
     """Find particles by a trained network.
 
-    Writes picks.csv (Å from the corner, scores) and a file a tomogram with every pick; `cryogauge pick convert` makes
-    of them what other programs read. Exits with 1 when some tomograms could not be picked.
+    Writes picks.csv (Å from the corner, scores), a file a tomogram with every pick, and report.html; `cryogauge pick
+    convert` makes of them what other programs read. Exits with 1 when some tomograms could not be picked.
     """
     from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.score import find_sources, make_folder
     from cryogauge.cli.tables import write_failures
     from cryogauge.pick.batch import PickSettings, choose, collect, pick_batch
     from cryogauge.pick.model import load_picker
+    from cryogauge.pick.page import write_picked
     from cryogauge.report import Failure
 
     project, user, session = _save_place(paths, save_as)
@@ -222,18 +223,25 @@ def predict(
     picker = load_picker(model)
     make_folder(out)
     settings = PickSettings(tuple(str(path.absolute()) for path in model), pixel_size, all_turns, device)
-    files: list[str] = []
+    rows: dict[str, dict[str, Any]] = {}
     failures: list[Failure] = []
     with resumable(), show_progress(len(sources), "tomograms") as progress:
         for outcome in pick_batch(sources, out.absolute(), settings, workers=workers):
             name = outcome.item.source.name
             progress.count(name, outcome, debug=debug)
             if outcome.failure is None:
-                files.append(outcome.row["file"])
+                rows[name] = outcome.row
             else:
                 failures.append(Failure(name, outcome.failure.message, outcome.failure.hint))
-    picks = collect(out, files, picker, keep_all=keep_all)
+    rows = {source.name: rows[source.name] for source in sources if source.name in rows}
+    picks = collect(out, [row["file"] for row in rows.values()], picker, keep_all=keep_all)
     write_failures(out / "failed.csv", failures)
+    pictures = {
+        name: ((out / row["picture"]).read_bytes(), tuple(row["shape"]), row["voxel_size_A"])
+        for name, row in rows.items()
+    }
+    used = {"weights": ", ".join(path.name for path in model), "preset": picker.preset.network.name, "turns": all_turns}
+    report = write_picked(out / "report.html", picks, picker, pictures, failures, used)
     if project is not None:
         from cryogauge.io.copick import open_project, write_project_picks
 
@@ -242,11 +250,11 @@ def predict(
     counts = {each.name: int((picks["object"] == each.name).sum()) for each in picker.objects}
     if as_json:
         failed = [{"tomogram": each.tomogram, "message": each.message} for each in failures]
-        print_json({"picks": counts, "tomograms": len(files), "failed": failed, "out": out})
+        print_json({"picks": counts, "tomograms": len(rows), "failed": failed, "out": out, "report": report})
     else:
         for name, count in counts.items():
             print(f"{name}: {count}")
-    tell(f"{len(picks)} picks in {len(files)} tomograms, {len(failures)} failed: {out / 'picks.csv'}")
+    tell(f"{len(picks)} picks in {len(rows)} tomograms, {len(failures)} failed; report: {report}")
     if failures:
         raise typer.Exit(1)
 

@@ -15,6 +15,7 @@ from cryogauge import __version__
 from cryogauge.io import TomogramSource, content_key, open_volume
 from cryogauge.io.copick import PREFIX
 from cryogauge.io.picks import read_picks, write_picks
+from cryogauge.io.replace import replacing
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 from cryogauge.pick.model import Picker, load_picker
 from cryogauge.records import PICK_COLUMNS, BadInput
@@ -91,9 +92,10 @@ def pick_batch(
     Yields
     ------
     Outcome
-        One for each source, in the order in which they finish; its row holds ``file`` (the tomogram's picks, relative
-        to ``out``), ``picks`` (their number by kind) and ``seconds``. Every pick that the network made is in the file,
-        however low its score; :func:`collect` keeps those above their kind's threshold.
+        One for each source, in the order in which they finish; its row holds ``file`` and ``picture`` (the tomogram's
+        picks, and a slab of it, relative to ``out``), its ``shape`` and ``voxel_size_A``, ``picks`` (their number by
+        kind) and ``seconds``. Every pick that the network made is in the file, however low its score; :func:`collect`
+        keeps those above their kind's threshold.
 
     Raises
     ------
@@ -110,13 +112,14 @@ def pick_batch(
     items = [PickItem(source, out, settings) for source in sources]
     with Ledger(out / LEDGER) as ledger:
         yield from run_batch(
-            pick_item, items, key=key, ledger=ledger, artefacts=lambda item, key: [_file(key)], workers=workers
+            pick_item, items, key=key, ledger=ledger, artefacts=lambda item, key: _files(key), workers=workers
         )
 
 
-def _file(key: LedgerKey) -> str:
+def _files(key: LedgerKey) -> list[str]:
+    """A tomogram's picks and its picture."""
     readable = re.sub(r"[^\w.+-]+", "_", key.item).strip("._")[:80]
-    return f"{RESULTS}/{readable}-{key.digest}.csv"
+    return [f"{RESULTS}/{readable}-{key.digest}.{ending}" for ending in ("csv", "jpg")]
 
 
 @lru_cache(maxsize=1)
@@ -131,6 +134,7 @@ def pick_item(item: PickItem, key: LedgerKey) -> dict[str, Any]:
     import numpy as np
     import torch
 
+    from cryogauge.pick.page import slab_picture
     from cryogauge.pick.patches import normalised
     from cryogauge.pick.predict import picks_of, probability_map
 
@@ -146,11 +150,19 @@ def pick_item(item: PickItem, key: LedgerKey) -> dict[str, Any]:
         picker.networks, normalised(np.asarray(volume.data)), picker.preset, all_turns=settings.all_turns
     )
     picks = picks_of(found, picker.objects, volume.voxel_size_A, picker.preset, item.source.name)
-    file = _file(key)
+    file, picture = _files(key)
     (item.out / RESULTS).mkdir(exist_ok=True)
+    with replacing(item.out / picture) as temporary:
+        temporary.write_bytes(slab_picture(volume))
     write_picks(item.out / file, picks)
-    counts = {each.name: int((picks["object"] == each.name).sum()) for each in picker.objects}
-    return {"file": file, "picks": counts, "seconds": round(time.monotonic() - began, 2)}
+    return {
+        "file": file,
+        "picture": picture,
+        "shape": list(volume.shape),
+        "voxel_size_A": volume.voxel_size_A,
+        "picks": {each.name: int((picks["object"] == each.name).sum()) for each in picker.objects},
+        "seconds": round(time.monotonic() - began, 2),
+    }
 
 
 def collect(out: Path, files: Sequence[str], picker: Picker, *, keep_all: bool = False) -> pd.DataFrame:
