@@ -192,7 +192,12 @@ def test_run_time_dependencies_are_those_imported():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     stated = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in project["dependencies"]}  # type: ignore[index]
-    distribution = {"PIL": "pillow", "yaml": "pyyaml", "cryoet_data_portal": "cryoet-data-portal"}
+    distribution = {
+        "PIL": "pillow",
+        "yaml": "pyyaml",
+        "cryoet_data_portal": "cryoet-data-portal",
+        "skimage": "scikit-image",
+    }
     imported = set()
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

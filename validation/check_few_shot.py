@@ -7,11 +7,12 @@ contrast at half as much dose again, better aligned. The labelled phantoms are t
 from dataclasses import replace
 
 from cryogauge.pick.labelled import LabelledSource
+from cryogauge.pick.presets import find_preset
 from cryogauge.pick.train import Order, train_picker
 from cryogauge.simulate.phantom import PhantomSettings
 from cryogauge.simulate.phantom.mixture import CHALLENGE_IMAGING
 from validation.held_out import WORK
-from validation.picking import SEEDS, SMALL_SHAPE, judge, measure, phantoms, settings_of
+from validation.picking import SEEDS, SMALL_SHAPE, digest, judge, measure, phantoms, settings_of
 
 FIGURES = ("few_shot_fraction",)
 _PRETRAINING_SEED, _PRETRAINED, _MINUTES, _FEW_MINUTES = 701, 7, 20.0, 10.0
@@ -26,9 +27,10 @@ def run(small: bool = False) -> dict[str, float]:
         thickness_nm=(120.0, 200.0),
         imaging=replace(CHALLENGE_IMAGING, contrast_factor=1.0, dose_e_A2=90.0, shift_sd_A=3.0),
     )
-    folder = WORK / f"pretrained-{'small' if small else 'full'}"
-    source = LabelledSource(str(phantoms(_PRETRAINING_SEED, _PRETRAINED, settings)), user="cryogauge")
-    order = Order(source, "fast", minutes=0.2 if small else _MINUTES, seed=_PRETRAINING_SEED)
+    minutes = 0.2 if small else _MINUTES
+    folder = WORK / f"pretrained-{digest(settings, find_preset('fast'), minutes)}"
+    source = LabelledSource(str(phantoms(_PRETRAINING_SEED, _PRETRAINED, settings)), user="phantom")
+    order = Order(source, "fast", minutes=minutes, seed=_PRETRAINING_SEED)
     start = None
     while start is None:
         start = train_picker(order, folder, say=lambda text: print(f"     {text}"))

@@ -5,9 +5,11 @@ look-alikes: nothing is needed that does not come with the project. Training set
 seed below was used in choosing presets. What took long is kept in ``work/`` by what it depends on.
 """
 
+import ast
 import hashlib
 import json
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +24,7 @@ from cryogauge.pick.model import load_picker
 from cryogauge.pick.presets import find_preset
 from cryogauge.pick.train import Order, train_picker
 from cryogauge.simulate.phantom import PhantomSettings, simulate_phantoms
-from validation.held_out import WORK
+from validation.held_out import PACKAGE, WORK
 
 #: Seeds of the training sets, and that of the phantoms that pickers are judged by.
 SEEDS, TEST_SEED = (501, 502, 503), 601
@@ -30,11 +32,34 @@ LEARNED, JUDGED = 7, 10
 #: How long every preset learns, on whatever machine this runs.
 MINUTES = 30.0
 SMALL_SHAPE = (48, 128, 128)
+_PHANTOM = tuple(sorted((PACKAGE / "simulate" / "phantom").glob("*.py")))
+#: Code by which a picker's results change.
+_DECIDING = (
+    *_PHANTOM,
+    *(PACKAGE / "learn" / f"{name}.py" for name in ("precision", "tiling", "training")),
+    *(
+        PACKAGE / "pick" / f"{name}.py"
+        for name in (
+            "labelled",
+            "losses",
+            "model",
+            "networks",
+            "order",
+            "patches",
+            "peaks",
+            "predict",
+            "targets",
+            "thresholds",
+            "train",
+            "training",
+        )
+    ),
+)
 
 
 def phantoms(seed: int, count: int, settings: PhantomSettings) -> Path:
     """The copick configuration of so many phantoms, made where they are missing."""
-    folder = WORK / f"phantoms-{_digest(settings)}-{seed}"
+    folder = WORK / f"phantoms-{digest(settings, code=_PHANTOM)}-{seed}"
     return simulate_phantoms(folder, count, settings, seed=seed, kinds=("wbp",))["project"]
 
 
@@ -56,12 +81,12 @@ def measure(
     """Weighted F4 of a preset, trained on the phantoms of a seed, on those that all are judged by."""
     settings = settings_of(small=small)
     minutes = 0.2 if small else minutes
-    folder = WORK / f"picker-{preset}-{seed}-{_digest((find_preset(preset), settings, minutes, learned, str(start)))}"
+    folder = WORK / f"picker-{preset}-{seed}-{digest(find_preset(preset), settings, minutes, learned, start)}"
     known = folder / "score.json"
     if known.exists():
         return float(json.loads(known.read_text())["weighted_f4"])
     runs = tuple(f"phantom-{index:04d}" for index in range(learned))
-    source = LabelledSource(str(phantoms(seed, LEARNED, settings)), user="cryogauge", runs=runs)
+    source = LabelledSource(str(phantoms(seed, LEARNED, settings)), user="phantom", runs=runs)
     weights = None
     while weights is None:
         weights = train_picker(
@@ -90,11 +115,26 @@ def judge(weights: Path, out: Path, settings: PhantomSettings) -> dict[str, floa
 
 def truth_of(config: Path) -> pd.DataFrame:
     """Where the particles are."""
-    return read_project_picks(open_project(config), user="cryogauge")
+    return read_project_picks(open_project(config), user="phantom")
 
 
-def _digest(what: object) -> str:
+def digest(*what: object, code: tuple[Path, ...] = _DECIDING) -> str:
+    """Hash of settings, of files' contents, and of the code that they are used by."""
+
     def plain(value: object) -> object:
+        if isinstance(value, Path):
+            return hashlib.sha256(value.read_bytes()).hexdigest()
         return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)  # type: ignore[arg-type]
 
-    return hashlib.sha256(json.dumps(what, default=plain, sort_keys=True).encode()).hexdigest()[:10]
+    text = json.dumps([*what, _without_words(code)], default=plain, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+@cache
+def _without_words(files: tuple[Path, ...]) -> str:
+    """Hash of code without its documentation, which may change without hours of training."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:]
+    return hashlib.sha256("".join(map(ast.dump, trees)).encode()).hexdigest()

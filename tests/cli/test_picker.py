@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cryogauge.io import write_mrc
-from cryogauge.io.copick import open_project, read_project_picks
+from cryogauge.io.copick import open_project, read_project_picks, write_project_picks
 from cryogauge.learn.weights import save_weights
 from cryogauge.pick.model import picker_card
 from cryogauge.pick.networks import build
@@ -53,6 +53,34 @@ def test_a_picker_is_taught_and_used(tmp_path, run):
     again = run("pick", "predict", config, "--model", model, "--out", "picked")
     assert again.returncode == 0
     assert json.loads(run("project", "show", config, "--json").stdout)
+
+
+def test_saving_leaves_nothing_of_an_earlier_picking_and_no_threshold_is_told(tmp_path, run):
+    config = make_project(tmp_path / "project")
+    picker = write_picker(tmp_path / "p.safetensors", thresholds={"small": 2.0})
+    project = open_project(config)
+    truth = read_project_picks(project)
+    write_project_picks(project, truth, user="net", session="1")
+    done = run("pick", "predict", config, "--model", picker, "--out", "out", "--save-as", "net/1")
+    assert done.returncode == 0, done.stderr
+    assert "no threshold was chosen for large: all of their picks are kept" in done.stderr
+    assert "8 files of picks written" in done.stderr
+    saved = read_project_picks(project, user="net")
+    assert "small" not in set(saved["object"])
+    assert len(saved) == len(pd.read_csv(tmp_path / "out" / "picks.csv"))
+    assert len(read_project_picks(project, user="truth")) == len(truth)
+
+
+def test_what_cannot_be_saved_is_refused_before_anything_is_picked(tmp_path, weights, run):
+    config = make_project(tmp_path / "project")
+    document = json.loads(config.read_text())
+    document["pickable_objects"] = document["pickable_objects"][:1]
+    config.write_text(json.dumps(document))
+    for save_as, message in (("net/1", "has no object large"), ("a_b/1", "cannot be the user")):
+        done = run("pick", "predict", config, "--model", weights, "--out", "out", "--save-as", save_as)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert not (tmp_path / "out" / "tomograms").exists()
 
 
 def test_a_batch_goes_on_without_what_cannot_be_picked(tmp_path, weights, run):

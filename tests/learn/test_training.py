@@ -112,3 +112,38 @@ def test_an_early_stop_takes_the_schedules_own_steps(tmp_path):
     stopped = _line()
     assert fit(stopped, _batches(), _loss, SCHEDULE, tmp_path / "stopped", stop_after=120)
     torch.testing.assert_close(stopped.weight.detach(), seen[1])
+
+
+@pytest.mark.parametrize("wrong", ["loss", "gradient"])
+def test_what_is_no_number_stops_the_training_before_it_spoils_the_weights(tmp_path, wrong):
+    taken = 0
+
+    def spoiled(model, batch):
+        nonlocal taken
+        taken += 1
+        value = _loss(model, batch)
+        if taken <= 10:
+            return value
+        return value * float("nan") if wrong == "loss" else value + torch.sqrt((model.weight * 0).sum())
+
+    fit(_line(), _batches(), _loss, SCHEDULE, tmp_path, stop_after=5)
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    model = _line()
+    with pytest.raises(BadInput, match=r"at step 16 the loss is .*nan"):
+        fit(model, _batches(), spoiled, SCHEDULE, tmp_path)
+    assert torch.isfinite(model.weight).all()
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+
+
+def test_a_checkpoint_of_a_gpu_goes_on_without_one(tmp_path, monkeypatch):
+    """Its tensors say where they were; they are loaded where the model is."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("torch.serialization.location_tag", lambda storage: "cuda:0")
+        fit(_line(), _batches(), _loss, SCHEDULE, tmp_path, stop_after=100)
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr("torch.cuda.is_available", lambda: False)
+        with pytest.raises(RuntimeError, match="CUDA"):
+            torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+        model = _line()
+        assert fit(model, _batches(), _loss, SCHEDULE, tmp_path)
+    torch.testing.assert_close(model.weight.detach()[0], torch.tensor([1.0, -2.0, 0.5]), atol=0.05, rtol=0)

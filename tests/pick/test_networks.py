@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from cryogauge.pick.networks import NetworkPlan, build
+from cryogauge.pick.presets import find_preset
 from cryogauge.records import BadInput
 
 
@@ -47,6 +48,13 @@ def test_published_sizes():
     expected = sum(27 * i * o + o for i, o in convolutions)
     expected += (8 * 64 * 64 + 64) + (8 * 48 * 48 + 48) + (32 * 7 + 7)
     assert sizes["deepfinder"] == expected
+
+
+@pytest.mark.parametrize("name", ["UNet", "FlexibleUNet", "SegResNet", "BasicUNet", "DynUNet"])
+def test_networks_of_monai_are_built_by_name(name):
+    plan = find_preset(f"monai:{name}").network
+    with torch.inference_mode():
+        assert build(plan, 3).eval()(torch.zeros(1, 1, 32, 32, 32)).shape == (1, 3, 32, 32, 32)
 
 
 def test_unknown_networks_and_arguments_are_refused():

@@ -112,6 +112,26 @@ def test_grey_values_have_no_mean_and_unit_deviation_whatever_gold_says():
     assert grey.min() == -6
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_few_values_that_are_no_numbers_are_taken_for_the_middle(wrong, caplog):
+    data = np.random.default_rng(0).normal(500, 20, (16, 64, 64)).astype(np.float32)
+    clean = normalised(data, "TS_1")
+    assert not caplog.text
+    data[8, 3, 4] = data[5, 7, 7] = wrong
+    grey = normalised(data, "TS_1")
+    assert grey[8, 3, 4] == grey[5, 7, 7] == 0
+    assert np.abs(grey.astype(float) - clean).max(where=np.isfinite(data), initial=0) < 0.02
+    assert f"2 of the {data.size} values of TS_1 are no numbers" in caplog.text
+
+
+@pytest.mark.parametrize("part", [(slice(3, 4),), (slice(0, 8),), (slice(None),)])
+def test_tomograms_full_of_what_is_no_number_are_refused(part):
+    data = np.random.default_rng(0).normal(size=(16, 32, 32)).astype(np.float32)
+    data[part] = np.nan
+    with pytest.raises(BadInput, match="TS_1"):
+        normalised(data, "TS_1")
+
+
 def test_flat_tomograms_and_sets_without_particles_are_refused():
     with pytest.raises(BadInput, match="flat"):
         normalised(np.zeros((8, 8, 8), np.float32))

@@ -75,11 +75,16 @@ def test_watershed_parts_two_that_touch_and_components_do_not():
     assert len(parted) == 2
 
 
-def test_clusters_below_two_thirds_of_the_diameter_are_dropped():
-    whole = 4.0
-    for part, kept in ((0.6, 0), (0.75, 1)):
-        winner = spheres(SHAPE, np.array([[12.0, 16, 20]]), np.ones(1, int), np.array([0, part * whole])) == 1
-        assert len(find_clusters(winner, winner.astype(float), whole, Picking("components"))[0]) == kept
+def test_clusters_below_two_thirds_of_the_largest_dimension_are_dropped():
+    for part, kept in ((0.55, 0), (0.75, 1)):
+        winner = spheres(SHAPE, np.array([[12.0, 16, 20]]), np.ones(1, int), np.array([0, part * 6.0])) == 1
+        assert len(find_clusters(winner, winner.astype(float), 6.0, Picking("components"))[0]) == kept
+
+
+def test_a_long_thin_particle_is_not_taken_for_a_small_one():
+    winner = np.zeros(SHAPE, bool)
+    winner[11:14, 15:18, 14:26] = True  # a rod as long as the particle's diameter
+    assert len(find_clusters(winner, winner.astype(float), 6.0, Picking("components"))[0]) == 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -106,7 +111,7 @@ def test_a_map_of_peaks_is_found_again_at_half_sampling():
     centres = np.array([[11.0, 20, 30], [31, 41, 61]])
     heat = peaks((24, 32, 40), centres, np.ones(2, int), np.array([0, 5.0]), stride=2)[0]
     found, _ = find_peaks(heat, 3.0)
-    assert np.abs(np.sort(2 * found, axis=0) - np.sort(centres, axis=0)).max() <= 1.0
+    assert np.abs(np.sort(2 * found, axis=0) - np.sort(centres, axis=0)).max() <= 0.8  # of the nearest voxel, 1
 
 
 def test_an_unknown_method_is_refused():

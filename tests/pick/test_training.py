@@ -1,4 +1,7 @@
+import json
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ from cryogauge.pick.networks import NetworkPlan
 from cryogauge.pick.patches import LabelledTomogram, Sampling, normalised
 from cryogauge.pick.peaks import Picking
 from cryogauge.pick.predict import picks_of, probability_map
-from cryogauge.pick.presets import PRESETS, find_preset
+from cryogauge.pick.presets import PRESETS, find_preset, varied
 from cryogauge.pick.thresholds import above, tune_thresholds
 from cryogauge.pick.training import outputs_of, painter, train_network
 from cryogauge.records import BadInput, PickObject
@@ -68,22 +71,32 @@ def test_a_stage_that_ended_is_taken_up_where_it_was(tmp_path):
     assert "8 steps" in lines[0]
 
 
-def test_minutes_become_steps_once(tmp_path):
+def test_stages_are_one_training(tmp_path, monkeypatch):
+    """Cut into stages of one step or not, the same batches give the same weights."""
     data = [labelled(0)[0]]
-    said: list[str] = []
-    for _ in range(2):
-        train_network(data, OBJECTS, VOXEL_A, TINY, tmp_path, minutes=0.02, say=said.append, stage_minutes=0.0)
-    assert said[0] == said[1]
+    whole = train_network(data, OBJECTS, VOXEL_A, TINY, tmp_path / "whole", steps=3, seed=3)
+    # a clock by which every look is a minute later ends a stage after its first step
+    looks = count()
+    monkeypatch.setattr("cryogauge.learn.training.time", SimpleNamespace(monotonic=lambda: 60.0 * next(looks)))
+    parts, stages = None, 0
+    while parts is None:
+        parts = train_network(data, OBJECTS, VOXEL_A, TINY, tmp_path / "parts", steps=3, seed=3, stage_minutes=2.5)
+        stages += 1
+    assert stages > 1
+    assert whole is not None
+    for one, two in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.allclose(one, two, atol=1e-5)
 
 
-def test_timing_leaves_the_network_as_it_was(tmp_path):
-    torch.manual_seed(0)
-    first = train_network([labelled(0)[0]], OBJECTS, VOXEL_A, TINY, tmp_path / "a", steps=1, seed=3)
-    again = train_network([labelled(0)[0]], OBJECTS, VOXEL_A, TINY, tmp_path / "b", steps=1, seed=3)
-    assert first is not None
-    assert again is not None
-    for one, two in zip(first.parameters(), again.parameters(), strict=True):
-        assert torch.equal(one, two)
+def test_minutes_are_spent_and_no_more(tmp_path):
+    lines: list[str] = []
+    network = train_network(
+        [labelled(0)[0]], OBJECTS, VOXEL_A, TINY, tmp_path, minutes=0.05, say=lines.append, report_every=1
+    )
+    assert network is not None
+    spent = [json.loads(line)["seconds"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert spent[-1] + 1e-2 >= 3.0
+    assert all(second < 3.0 for second in spent[:-1])
 
 
 def test_several_networks_are_averaged():
@@ -111,6 +124,20 @@ def test_presets_fit_together():
         assert painted.max() == 1, name
     assert outputs_of(PRESETS["fast"], OBJECTS) == 2
     assert outputs_of(PRESETS["deepfinder"], OBJECTS) == 3
+
+
+def test_presets_can_be_varied():
+    changed = varied(PRESETS["deepfindet"], loss="focal-tversky", find="dbscan", size=0.6, mirrors=True, noise=0.5)
+    assert (changed.loss, changed.picking.method, changed.size) == ("focal-tversky", "dbscan", 0.6)
+    assert changed.augmentation.mirrors
+    assert changed.augmentation.noise == 0.5
+    assert varied(PRESETS["fast"]) == PRESETS["fast"]
+    with pytest.raises(BadInput, match="in peaks picks are not found by components"):
+        varied(PRESETS["fast"], find="components")
+    with pytest.raises(BadInput, match="does not go with targets as peaks"):
+        varied(PRESETS["fast"], loss="dice")
+    with pytest.raises(BadInput, match="2 radii"):
+        varied(PRESETS["fast"], size=2.0)
 
 
 def test_what_cannot_be_is_refused(tmp_path):

@@ -190,7 +190,7 @@ def predict(
         bool, typer.Option("--turns", help="Average over half turns of the tomogram: better, at four times the cost.")
     ] = False,
     keep_all: Annotated[
-        bool, typer.Option("--all", help="Keep every pick, however low its score, to choose thresholds later.")
+        bool, typer.Option("--all", help="Keep picks below their kind's threshold too, to choose thresholds later.")
     ] = False,
     save_as: Annotated[
         str | None,
@@ -207,8 +207,8 @@ def predict(
 ) -> None:
     """Find particles by a trained network.
 
-    Writes picks.csv (Å from the corner, scores), a file a tomogram with every pick, and report.html; `cryogauge pick
-    convert` makes of them what other programs read. Exits with 1 when some tomograms could not be picked.
+    Writes picks.csv (Å from the corner, scores), a file a tomogram that no threshold has cut, and report.html;
+    `cryogauge pick convert` makes of them what others read. Exits with 1 when some tomograms could not be picked.
     """
     from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.score import find_sources, make_folder
@@ -221,6 +221,13 @@ def predict(
     project, user, session = _save_place(paths, save_as)
     sources = choose(find_sources(paths, out), kind)
     picker = load_picker(model)
+    names = [each.name for each in picker.objects]
+    if project is not None:
+        from cryogauge.io.copick import check_saving, open_project
+
+        check_saving(open_project(project), [each.name for each in sources], names, user=user, session=session)
+    if picker.uncut and not keep_all:
+        tell(f"no threshold was chosen for {', '.join(picker.uncut)}: all of their picks are kept")
     make_folder(out)
     settings = PickSettings(tuple(str(path.absolute()) for path in model), pixel_size, all_turns, device)
     rows: dict[str, dict[str, Any]] = {}
@@ -245,9 +252,11 @@ def predict(
     if project is not None:
         from cryogauge.io.copick import open_project, write_project_picks
 
-        written = write_project_picks(open_project(project), picks, user=user, session=session)
+        written = write_project_picks(
+            open_project(project), picks, user=user, session=session, runs=rows, objects=names
+        )
         tell(f"{written} files of picks written into {project}")
-    counts = {each.name: int((picks["object"] == each.name).sum()) for each in picker.objects}
+    counts = {name: int((picks["object"] == name).sum()) for name in names}
     if as_json:
         failed = [{"tomogram": each.tomogram, "message": each.message} for each in failures]
         print_json({"picks": counts, "tomograms": len(rows), "failed": failed, "out": out, "report": report})

@@ -136,7 +136,8 @@ def train_picker(
         float | None, typer.Option("--voxel-size", metavar="A", help="Voxel size, where there are several.")
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="ID", help="Whose picks to learn; everybody's by default.")
+        str | None,
+        typer.Option("--user", metavar="ID", help="Whose picks to learn, where several have picked a kind in a run."),
     ] = None,
     session: Annotated[
         str | None, typer.Option("--session", metavar="ID", help="Session of the picks; all by default.")
@@ -162,6 +163,24 @@ def train_picker(
         Path | None,
         typer.Option("--maps", metavar="DIR", help="Maps named as the kinds: learn shapes in place of spheres."),
     ] = None,
+    loss: Annotated[
+        Literal["peaks", "tversky", "focal-tversky", "dice", "cross-entropy"] | None,
+        typer.Option("--loss", help="What is learned by, in place of the preset's."),
+    ] = None,
+    find: Annotated[
+        Literal["peaks", "components", "watershed", "dbscan"] | None,
+        typer.Option("--find", help="How picks are found in what the network says, in place of the preset's."),
+    ] = None,
+    size: Annotated[
+        float | None,
+        typer.Option("--target-size", metavar="PART", help="Spheres or peaks as a part of the particle's radius."),
+    ] = None,
+    mirrors: Annotated[
+        bool, typer.Option("--mirrors", help="Show mirrored copies too: the hand hardly matters at 10 Å a voxel.")
+    ] = False,
+    noise: Annotated[
+        float, typer.Option("--noise", metavar="SD", min=0, help="Add noise of up to this to what is learned from.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed draws the same patches.")] = 0,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network learns.")
@@ -179,14 +198,16 @@ def train_picker(
     from cryogauge.cli.progress import resumable
     from cryogauge.cli.score import make_folder
     from cryogauge.pick.labelled import LabelledSource
+    from cryogauge.pick.presets import find_preset, varied
     from cryogauge.pick.train import Order, train_picker
     from cryogauge.records import BadInput
 
     if minutes is not None and steps is not None:
         raise BadInput("--minutes and --steps both say how long to learn", "give one of them")
     source = LabelledSource(project, kind, voxel_size, user, session, tuple(objects or ()), tuple(runs or ()))
+    chosen = varied(find_preset(preset), loss=loss, find=find, size=size, mirrors=mirrors, noise=noise)
     order = Order(
-        source, preset, None if steps else minutes or 60.0, steps, start, maps, tuple(keep_out or ()), seed, device
+        source, chosen, None if steps else minutes or 60.0, steps, start, maps, tuple(keep_out or ()), seed, device
     )
     make_folder(out)
     with resumable("run the same command again to go on from the last checkpoint"):

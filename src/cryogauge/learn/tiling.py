@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cryogauge.learn.precision import mixed_precision
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -21,7 +23,6 @@ def predict_volume(
     overlap: float = 0.25,
     stride: int = 1,
     turns: tuple[tuple[int, ...], ...] = ((),),
-    prepare: Callable[["Tensor"], "Tensor"] = lambda tile: tile,
     progress: Callable[[float], None] = lambda done: None,
 ) -> np.ndarray:
     """What a network says of every voxel.
@@ -42,8 +43,6 @@ def predict_volume(
         Voxels of the volume in one of the output, 1 or 2.
     turns
         Half turns whose predictions are averaged, each as the axes that it reverses: :data:`HALF_TURNS` for all four.
-    prepare
-        Applied to each tile first.
     progress
         Told the part done, 0–1.
 
@@ -57,12 +56,17 @@ def predict_volume(
         def told(part: float, before: int = done) -> None:
             progress((before + part) / len(turns))
 
-        turned = _predict(network, _turned(volume, axes, stride), activation, tile_px, overlap, stride, prepare, told)
+        turned = _predict(network, _turned(volume, axes, stride), activation, tile_px, overlap, stride, told)
         back = np.flip(turned, tuple(axis + 1 for axis in axes)) if axes else turned
         back = back[(slice(None), *(slice(-(-n // stride)) for n in volume.shape))]
-        out = back if out is None else out + back
+        if out is None:
+            out = back if len(turns) == 1 else back.copy()
+        else:
+            out += back
     assert out is not None
-    return out / len(turns)
+    if len(turns) > 1:
+        out /= len(turns)
+    return out
 
 
 def _turned(volume: np.ndarray, axes: tuple[int, ...], stride: int) -> np.ndarray:
@@ -95,13 +99,11 @@ def _predict(
     tile_px: tuple[int, int, int],
     overlap: float,
     stride: int,
-    prepare: Callable[["Tensor"], "Tensor"],
     progress: Callable[[float], None],
 ) -> np.ndarray:
     import torch
 
     first = next(network.parameters())
-    dtype = torch.bfloat16 if first.device.type == "cpu" else torch.float16
     grid = [_starts(n, tile, overlap, stride) for n, tile in zip(volume.shape, tile_px, strict=True)]
     corners = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 3)
     size = tuple(-(-n // stride) for n in volume.shape)
@@ -112,8 +114,8 @@ def _predict(
         part = volume[tuple(slice(c, c + n) for c, n in zip(corner, tile_px, strict=True))]
         lacking = [(0, n - m) for n, m in zip(tile_px, part.shape, strict=True)]
         tile = np.pad(part.astype(np.float32), lacking, mode="symmetric" if min(part.shape) > 1 else "edge")
-        image = prepare(torch.from_numpy(tile)[None, None]).to(first.device, memory_format=torch.channels_last_3d)
-        with torch.inference_mode(), torch.autocast(first.device.type, dtype):
+        image = torch.from_numpy(tile)[None, None].to(first.device, memory_format=torch.channels_last_3d)
+        with torch.inference_mode(), mixed_precision(first.device.type):
             found = activation(network(image).float())[0].cpu().numpy()
         if out is None:
             out = np.zeros((len(found), *size), dtype=np.float32)

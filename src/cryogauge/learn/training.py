@@ -25,13 +25,15 @@ class Schedule:
     Attributes
     ----------
     steps
-        Optimiser steps in all.
+        Optimiser steps in all; 0 where ``minutes`` are given.
     learning_rate, warm_up, weight_decay
         AdamW's peak rate, the part of the steps in which it rises linearly, and the decay.
     averaging
         Decay of the exponential moving average of the weights, which is what is kept; 0 for the last weights.
     falling
         Let the rate fall along a half cosine once it has risen; else it stays.
+    minutes
+        Learn for so long in place of so many steps, on whatever machine: time spent in steps, whatever the stages.
     """
 
     steps: int
@@ -40,13 +42,16 @@ class Schedule:
     weight_decay: float = 0.01
     averaging: float = 0.999
     falling: bool = True
+    minutes: float | None = None
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step."""
-        done = step / self.steps
-        rising = done / max(self.warm_up, 1e-9)
-        if rising < 1:
-            factor = rising
+    def done(self, step: int, seconds: float) -> float:
+        """The part that is done after so many steps and seconds."""
+        return seconds / (60.0 * self.minutes) if self.minutes is not None else step / self.steps
+
+    def rate(self, done: float) -> float:
+        """The learning rate when a part is done."""
+        if done < self.warm_up:
+            factor = done / self.warm_up
         elif self.falling:
             factor = 0.5 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up)))
         else:
@@ -97,7 +102,8 @@ def fit(
     Raises
     ------
     BadInput
-        When the folder holds a checkpoint of another schedule.
+        When the folder holds a checkpoint of another schedule, or loss or gradient is no number: the last checkpoint is
+        kept as it was.
     """
     import torch
 
@@ -110,10 +116,10 @@ def fit(
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.averaging), use_buffers=True
     )
-    step = 0
+    step, seconds = 0, 0.0
     if checkpoint.exists():
         # our own file, and read as plain tensors all the same
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         if json.loads(state["schedule"]) != asdict(schedule):
             raise BadInput(
                 f"{checkpoint} belongs to another schedule", "use another folder, or delete it to start anew"
@@ -121,17 +127,19 @@ def fit(
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-        step = int(state["step"])
+        step, seconds = int(state["step"]), float(state["seconds"])
 
     def save() -> None:
         state = {
             "model": model.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-            "step": step, "schedule": json.dumps(asdict(schedule)),
+            "step": step, "seconds": seconds, "schedule": json.dumps(asdict(schedule)),
         }  # fmt: skip
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
 
-    last = schedule.steps if stop_after is None else min(stop_after, schedule.steps)
+    def finished() -> bool:
+        return schedule.done(step, seconds) >= 1 or (stop_after is not None and step >= stop_after)
+
     parameters = [p for p in model.parameters() if p.requires_grad]
 
     def gradients(batch: Any) -> "tuple[Tensor, tuple[Tensor, ...]]":
@@ -143,24 +151,32 @@ def fit(
     started = saved = time.monotonic()
     recent: list[float] = []
     with ThreadPoolExecutor(threads) as pool:
-        while step < last and time.monotonic() - started < 60.0 * stage_minutes:
+        while not finished() and time.monotonic() - started < 60.0 * stage_minutes:
+            began = time.monotonic()
             for group in optimiser.param_groups:
-                group["lr"] = schedule.rate(step)
+                group["lr"] = schedule.rate(schedule.done(step, seconds))
             found = list(pool.map(gradients, [next(batches) for _ in range(threads)]))
             for parameter, *each in zip(parameters, *(one for _, one in found), strict=True):
                 parameter.grad = torch.stack(each).mean(0) if threads > 1 else each[0]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            value = float(sum(value for value, _ in found)) / threads
+            slope = float(torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0))
+            if not (math.isfinite(value) and math.isfinite(slope)):
+                raise BadInput(
+                    f"at step {step + 1} the loss is {value:g} and its gradient {slope:g}: nothing is learned so",
+                    "look for values that are no numbers in what is learned from; the last checkpoint is as it was",
+                )
             optimiser.step()
             # a long average of the first steps would only remember the random start
             average.update_parameters(model) if step > 200 else average.module.load_state_dict(model.state_dict())
             step += 1
-            recent.append(float(sum(value for value, _ in found)) / threads)
+            recent.append(value)
+            seconds += time.monotonic() - began
             if step % report_every == 0:
-                line = {"step": step, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - started}
+                line = {"step": step, "loss": sum(recent) / len(recent), "seconds": round(seconds, 2)}
                 line |= measure(average.module)
                 with (folder / "log.jsonl").open("a") as file:
                     file.write(json.dumps(line) + "\n")
-                log.info("step %d of %d, loss %.4f", step, schedule.steps, line["loss"])
+                log.info("step %d, %.0f %% done, loss %.4f", step, 100 * schedule.done(step, seconds), line["loss"])
                 recent = []
             if time.monotonic() - saved > 300.0:
                 save()
@@ -168,4 +184,14 @@ def fit(
     save()
     model.load_state_dict(average.module.state_dict())
     model.eval()
-    return step >= last
+    return finished()
+
+
+def steps_done(folder: Path) -> int:
+    """How many steps the checkpoint of a folder has behind it; 0 without one."""
+    import torch
+
+    checkpoint = folder / "checkpoint.pt"
+    if not checkpoint.exists():
+        return 0
+    return int(torch.load(checkpoint, weights_only=True, map_location="cpu")["step"])

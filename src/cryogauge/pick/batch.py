@@ -94,8 +94,8 @@ def pick_batch(
     Outcome
         One for each source, in the order in which they finish; its row holds ``file`` and ``picture`` (the tomogram's
         picks, and a slab of it, relative to ``out``), its ``shape`` and ``voxel_size_A``, ``picks`` (their number by
-        kind) and ``seconds``. Every pick that the network made is in the file, however low its score; :func:`collect`
-        keeps those above their kind's threshold.
+        kind) and ``seconds``. The file holds all that the preset's search returned, below their kind's threshold too;
+        :func:`collect` keeps those above it.
 
     Raises
     ------
@@ -147,7 +147,10 @@ def pick_item(item: PickItem, key: LedgerKey) -> dict[str, Any]:
     volume = open_volume(item.source.uri, pixel_size_A=settings.pixel_size_A)
     picker.check_voxel_size(volume.voxel_size_A)
     found = probability_map(
-        picker.networks, normalised(np.asarray(volume.data)), picker.preset, all_turns=settings.all_turns
+        picker.networks,
+        normalised(np.asarray(volume.data), item.source.name),
+        picker.preset,
+        all_turns=settings.all_turns,
     )
     picks = picks_of(found, picker.objects, volume.voxel_size_A, picker.preset, item.source.name)
     file, picture = _files(key)

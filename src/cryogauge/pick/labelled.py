@@ -1,6 +1,5 @@
 """Tomograms of a copick project with the picks that people trust, ready to learn from."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cryogauge.io import content_key
 from cryogauge.io.copick import Project, list_tomograms, open_project, open_tomogram, read_project_picks
 from cryogauge.io.copick.transforms import matrices_of
 from cryogauge.pick.patches import LabelledTomogram, normalised
@@ -30,7 +30,7 @@ class LabelledSource:
     voxel_size_A
         Needed where a project has the kind at several.
     user, session
-        Whose picks; those of everybody by default.
+        Whose picks; needed where several have picked a kind in a run.
     objects
         Names of the kinds to learn; all by default.
     runs
@@ -62,6 +62,8 @@ class LabelledSet:
         The picks used, positions in Å.
     kind
         Type of the tomograms.
+    contents
+        Fingerprint of each tomogram's file, by name.
     """
 
     tomograms: tuple[LabelledTomogram, ...]
@@ -69,6 +71,7 @@ class LabelledSet:
     voxel_size_A: float
     picks: pd.DataFrame
     kind: str
+    contents: dict[str, str]
 
 
 def read_labelled(
@@ -89,8 +92,9 @@ def read_labelled(
     Raises
     ------
     BadInput
-        When kinds, runs, tomograms or picks are not there; when voxel sizes differ; or when picks lie outside their
-        tomograms, as they do when voxels were taken for Å.
+        When kinds, runs, tomograms or picks are not there; when several have picked a kind in a run; when voxel sizes
+        differ; when a tomogram is flat or full of what is no number; or when picks lie outside their tomograms, as they
+        do when voxels were taken for Å.
     """
     project = open_project(source.config)
     objects = _chosen(project, source)
@@ -98,25 +102,55 @@ def read_labelled(
         project, user=source.user, session=source.session, objects=[each.name for each in objects],
         runs=source.runs or None,
     )  # fmt: skip
+    _check_makers(picks)
     kind, spacing = _which(project, source, set(picks["tomogram"]))
-    repeated = picks.duplicated(["tomogram", "object", "x_A", "y_A", "z_A"])
-    if repeated.any():
-        log.warning("%d of %d picks are given twice and taken once: name a user or session", repeated.sum(), len(picks))
-        picks = picks[~repeated].reset_index(drop=True)
+    picks = _one_a_place(picks)
     folder.mkdir(parents=True, exist_ok=True)
     labels = {each.name: each.label for each in objects}
-    tomograms, sizes = [], []
+    tomograms, sizes, contents = [], [], {}
     for name, of_run in picks.groupby("tomogram", sort=True):
         volume = open_tomogram(project, str(name), kind, spacing)
         check_picks_in(of_run, volume, str(name))
         sizes.append(volume.voxel_size_A)
-        tomograms.append(_labelled(str(name), volume, of_run, labels, folder))
+        contents[str(name)] = content_key(volume.source)
+        tomograms.append(_labelled(str(name), volume, of_run, labels, folder / f"{name}-{contents[str(name)]}.npy"))
         on_read(str(name))
     if max(sizes) / min(sizes) > 1.02:
         raise BadInput(
             f"the tomograms have voxels of {min(sizes):g} to {max(sizes):g} Å", "learn from one voxel size at a time"
         )
-    return LabelledSet(tuple(tomograms), objects, float(np.median(sizes)), picks, kind)
+    return LabelledSet(tuple(tomograms), objects, float(np.median(sizes)), picks, kind, contents)
+
+
+def _check_makers(picks: pd.DataFrame) -> None:
+    """Raise ``BadInput`` where several have picked a kind in a run: one of them may be a network."""
+    makers = picks["user"] + "/" + picks["session"]
+    groups = makers.groupby([picks["tomogram"], picks["object"]])
+    several = groups.nunique() > 1
+    if several.any():
+        run, kind = several.index[int(several.to_numpy().argmax())]
+        raise BadInput(
+            f"{run} has picks of {kind} of several users or sessions: "
+            f"{', '.join(sorted(groups.get_group((run, kind)).unique()))}",
+            "say by --user and --session whose to learn from: those of a network are no truth",
+        )
+
+
+def _one_a_place(picks: pd.DataFrame) -> pd.DataFrame:
+    """The picks without those at the very place of another, which can be told from it neither here nor in a score."""
+    place = ["tomogram", "x_A", "y_A", "z_A"]
+    repeated = picks.duplicated([*place, "object"])
+    if repeated.any():
+        log.warning("%d of %d picks are given twice and taken once", repeated.sum(), len(picks))
+        picks = picks[~repeated]
+    crowded = picks.duplicated(place)
+    if crowded.any():
+        first = picks[crowded].iloc[0]
+        log.warning(
+            "%d of %d picks lie at the very place of another kind's and are left out, the first a %s in %s",
+            crowded.sum(), len(picks), first["object"], first["tomogram"],
+        )  # fmt: skip
+    return picks[~crowded].reset_index(drop=True)
 
 
 def check_picks_in(picks: pd.DataFrame, volume: Volume, name: str) -> None:
@@ -169,13 +203,12 @@ def _which(project: Project, source: LabelledSource, runs: set[str]) -> tuple[st
     return next(iter(fitting))
 
 
-def _labelled(name: str, volume: Volume, picks: pd.DataFrame, labels: dict[str, int], folder: Path) -> LabelledTomogram:
-    key = hashlib.sha256(f"{volume.source}|{volume.shape}|{volume.voxel_size_A}".encode()).hexdigest()[:12]
-    path = folder / f"{name}-{key}.npy"
+def _labelled(name: str, volume: Volume, picks: pd.DataFrame, labels: dict[str, int], path: Path) -> LabelledTomogram:
+    """A tomogram whose grey values are in a file, which is made where it is missing."""
     if not path.exists():
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            np.save(file, normalised(np.asarray(volume.data)))
+            np.save(file, normalised(np.asarray(volume.data), name))
         part.replace(path)
     angles = picks[["rot", "tilt", "psi"]].to_numpy(float)
     rotations = None

@@ -45,6 +45,11 @@ class Picker:
     thresholds: dict[str, float]
     checksums: tuple[str, ...]
 
+    @property
+    def uncut(self) -> tuple[str, ...]:
+        """Kinds without a threshold."""
+        return tuple(each.name for each in self.objects if each.name not in self.thresholds)
+
     def check_voxel_size(self, voxel_size_A: float) -> None:
         """Raise ``BadInput`` for tomograms sampled otherwise than those that were learned from."""
         if abs(voxel_size_A / self.voxel_size_A - 1) > VOXEL_TOLERANCE:
@@ -55,8 +60,8 @@ class Picker:
 
 
 def save_picker(network: "nn.Module", card: ModelCard, path: Path) -> None:
-    """Write weights and card; see :func:`picker_card`."""
-    save_weights(network.cpu(), card, path)
+    """Write weights and card, see :func:`picker_card`; the network stays on its device."""
+    save_weights(network, card, path)
 
 
 def picker_card(

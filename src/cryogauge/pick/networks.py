@@ -218,5 +218,5 @@ def _of_monai(name: str, outputs: int, architecture: dict[str, Any]) -> "nn.Modu
 
     maker = getattr(nets, name, None)
     if maker is None:
-        raise BadInput(f"MONAI has no network {name!r}", "such as SegResNet, UNet, BasicUNet or FlexibleUNet")
+        raise BadInput(f"MONAI has no network {name!r}", "such as SegResNet, UNet, BasicUNet, FlexibleUNet or DynUNet")
     return maker(spatial_dims=3, in_channels=1, out_channels=outputs, **architecture)

@@ -77,7 +77,7 @@ def write_picked(
     blocks.append(Block("Tomograms", table=counts.rename_axis("tomogram").reset_index()))
     least = [picker.thresholds.get(name, float("nan")) for name in names]
     table = pd.DataFrame({"kind": names, "least score": least})
-    blocks.append(Block("Least scores", "From which a pick is kept.", table=table))
+    blocks.append(Block("Least scores", "From which a pick is kept; a kind without one keeps all.", table=table))
     facts = [(str(int(counts[name].sum())), name) for name in names]
     return write_sheet(path, "Picks", facts, blocks, settings=settings)
 

@@ -1,15 +1,21 @@
 """Pieces of labelled tomograms for a network to learn from, as many of one kind as of another."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cryogauge.records import BadInput
 
+log = logging.getLogger("cryogauge.pick")
+
 #: Standard deviations from the middle at which grey values end: gold and frost would rule the sums otherwise.
 CLIP_SD = 6.0
+#: Largest part of a tomogram's values that may be no numbers; so few are taken for the middle.
+_NO_NUMBERS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -85,25 +91,45 @@ class Sampling:
     own_scale: bool = False
 
 
-def normalised(data: np.ndarray) -> np.ndarray:
+def normalised(data: np.ndarray, name: str = "the tomogram") -> np.ndarray:
     """Grey values as float16, about 0 with unit deviation, clipped at :data:`CLIP_SD`.
 
-    Middle and deviation come from every eighth slice, without the outermost thousandths of the values.
+    Middle and deviation come from every eighth slice, without the outermost thousandths of the values. A few values
+    that are no numbers are taken for the middle, and it is logged.
+
+    Parameters
+    ----------
+    data
+        ``(z, y, x)``.
+    name
+        What messages call it.
 
     Raises
     ------
     BadInput
-        When the tomogram is flat.
+        When the tomogram is flat, or more than a thousandth of its values are no numbers.
     """
     sample = np.asarray(data[:: max(1, min(8, len(data) // 8))], dtype=np.float32)
-    low, high = np.quantile(sample[:, ::2, ::2], [0.001, 0.999])
+    thin = sample[:, ::2, ::2]
+    thin = thin[np.isfinite(thin)]
+    if not thin.size:
+        raise BadInput(f"{name} holds hardly a value that is a number", "check that it was reconstructed")
+    low, high = np.quantile(thin, [0.001, 0.999])
     inside = sample[(sample >= low) & (sample <= high)]
     middle, deviation = float(inside.mean()), float(inside.std())
     if not np.isfinite(deviation) or deviation == 0:
-        raise BadInput("the tomogram is flat or not finite", "check that it was reconstructed")
+        raise BadInput(f"{name} is flat", "check that it was reconstructed")
     out = np.empty(data.shape, dtype=np.float16)
+    wrong = 0
     for z in range(len(data)):
-        out[z] = np.clip((np.asarray(data[z], dtype=np.float32) - middle) / deviation, -CLIP_SD, CLIP_SD)
+        grey = np.asarray(data[z], dtype=np.float32)
+        usable = np.isfinite(grey)
+        wrong += grey.size - int(np.count_nonzero(usable))
+        out[z] = np.clip(np.where(usable, (grey - middle) / deviation, 0.0), -CLIP_SD, CLIP_SD)
+    if wrong > _NO_NUMBERS * out.size:
+        raise BadInput(f"{wrong} of the {out.size} values of {name} are no numbers", "mend or fill them")
+    if wrong:
+        log.warning("%d of the %d values of %s are no numbers: taken for its middle", wrong, out.size, name)
     return out
 
 
@@ -113,7 +139,13 @@ Painter = Callable[[tuple[int, int, int], np.ndarray, np.ndarray, "np.ndarray | 
 
 
 def batches(
-    tomograms: Sequence[LabelledTomogram], sampling: Sampling, augmentation: Augmentation, paint: Painter, seed: int
+    tomograms: Sequence[LabelledTomogram],
+    sampling: Sampling,
+    augmentation: Augmentation,
+    paint: Painter,
+    seed: int,
+    *,
+    first: int = 0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Endless batches: images float32 ``(batch, 1, z, y, x)`` and what ``paint`` makes of each patch's particles.
 
@@ -122,8 +154,8 @@ def batches(
     paint
         ``paint(patch_px, centres_px, labels, rotations)`` returns the target of a patch; particles beyond its edges are
         among those given.
-    seed
-        The same seed draws the same batches.
+    seed, first
+        The same seed draws the same batches; begin with this one of them.
 
     Raises
     ------
@@ -132,14 +164,14 @@ def batches(
     """
     if not tomograms or not any(len(each.labels) for each in tomograms):
         raise BadInput("there is no particle to learn from", "check the picks' names, user and session")
-    rng = np.random.default_rng(seed)
     kinds = sorted({int(label) for each in tomograms for label in each.labels})
     of_kind = {
         kind: [(i, j) for i, each in enumerate(tomograms) for j in np.flatnonzero(each.labels == kind)]
         for kind in kinds
     }
     volumes = np.array([each.data.size for each in tomograms], dtype=float)
-    while True:
+    for number in count(first):
+        rng = np.random.default_rng([seed, number])
         images, targets = [], []
         for _ in range(sampling.batch):
             if rng.random() < sampling.around:

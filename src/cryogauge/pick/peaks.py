@@ -27,8 +27,8 @@ class Picking:
     separation
         Two picks of a kind are not nearer than this times its radius; the better one stays.
     smallest
-        Clusters are dropped whose diameter, that of a ball of their volume, is below this part of the particle's: two
-        thirds in the CZII challenge.
+        Clusters are dropped whose largest dimension is below this part of the particle's: two thirds in the CZII
+        challenge (its methods, "Generating ground truth").
     threshold
         Peaks below this are not kept at all; the rest keep their height as score.
     """
@@ -121,19 +121,19 @@ def find_clusters(
     -------
     centres, scores
         float64 ``(n, 3)`` as z, y, x in voxels; the mean probability of a cluster times the part of the particle's
-        volume that it fills, 1 at most, the highest first.
+        diameter that it reaches, 1 at most, the highest first.
     """
     labels = _clusters(winner, radius_px, picking.method)
     count = int(labels.max())
     if not count:
         return np.empty((0, 3)), np.empty(0)
     index = np.arange(1, count + 1)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(float)
-    whole = 4.0 / 3.0 * np.pi * radius_px**3
+    boxes = ndimage.find_objects(labels, count)
+    reach = np.array([max(side.stop - side.start for side in box) for box in boxes]) / (2 * radius_px)
     centres = np.array(ndimage.center_of_mass(winner, labels, index)).reshape(-1, 3)
     mean = ndimage.mean(probability, labels, index)
-    scores = np.asarray(mean, dtype=float) * np.minimum(sizes / whole, 1.0)
-    large = np.flatnonzero(sizes >= whole * picking.smallest**3)
+    scores = np.asarray(mean, dtype=float) * np.minimum(reach, 1.0)
+    large = np.flatnonzero(reach >= picking.smallest)
     kept = large[thinned(centres[large], scores[large], max(picking.separation * radius_px, 1.0))]
     return centres[kept], scores[kept]
 

@@ -37,9 +37,6 @@ def probability_map(
     """
     import torch
 
-    def scaled(tile: "Tensor") -> "Tensor":
-        return (tile - tile.mean()) / tile.std().clamp_min(1e-6) if preset.sampling.own_scale else tile
-
     def activation(logits: "Tensor") -> "Tensor":
         return torch.sigmoid(logits) if preset.target == "peaks" else torch.softmax(logits, 1)
 
@@ -51,11 +48,16 @@ def probability_map(
 
         found = predict_volume(
             network, data, activation=activation, tile_px=preset.tile_px, overlap=preset.overlap,
-            stride=preset.network.stride, turns=HALF_TURNS if all_turns else ((),), prepare=scaled, progress=told,
+            stride=preset.network.stride, turns=HALF_TURNS if all_turns else ((),), progress=told,
         )  # fmt: skip
-        total = found if total is None else total + found
+        if total is None:
+            total = found
+        else:
+            total += found
     assert total is not None
-    return total / len(networks)
+    if len(networks) > 1:
+        total /= len(networks)
+    return total
 
 
 def picks_of(
@@ -64,7 +66,7 @@ def picks_of(
     """Picks from :func:`probability_map`: a table of ``PICK_COLUMNS``, positions in Å, the best of each kind first."""
     stride = preset.network.stride
     step_A = stride * voxel_size_A
-    winner = None if preset.target == "peaks" else probability.argmax(0)
+    winner = None if preset.target == "peaks" else _winners(probability)
     parts = []
     for each in objects:
         radius_px = each.radius_A / step_A
@@ -85,3 +87,13 @@ def picks_of(
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _winners(probability: np.ndarray) -> np.ndarray:
+    """The likeliest channel of every voxel, uint8; a channel at a time, since the map itself may fill the memory."""
+    highest, winner = probability[0].copy(), np.zeros(probability.shape[1:], dtype=np.uint8)
+    for channel in range(1, len(probability)):
+        above = probability[channel] > highest
+        winner[above] = channel
+        np.copyto(highest, probability[channel], where=above)
+    return winner

@@ -70,8 +70,8 @@ def peaks(
     stride
         Voxels of the image in one of the target.
 
-    The voxel nearest to a centre is 1, so that every particle has its positive. Where peaks of a kind meet, the higher
-    counts.
+    The Gaussian is centred where the particle is, between voxels too; the voxel nearest to it is 1, so that every
+    particle has its positive. Where peaks of a kind meet, the higher counts.
     """
     kinds = len(sigma_px) - 1
     out = np.zeros((kinds, *shape), dtype=np.float32)
@@ -86,15 +86,18 @@ def _raise(out, centres, labels, sigma):
     for i in range(len(centres)):
         channel = out[labels[i] - 1]
         s = sigma[labels[i]]
-        cz, cy, cx = np.round(centres[i, 0]), np.round(centres[i, 1]), np.round(centres[i, 2])
+        cz, cy, cx = centres[i]
+        mz, my, mx = int(np.round(cz)), int(np.round(cy)), int(np.round(cx))
         reach = int(np.ceil(3.0 * s))
-        for z in range(max(0, int(cz) - reach), min(nz, int(cz) + reach + 1)):
-            for y in range(max(0, int(cy) - reach), min(ny, int(cy) + reach + 1)):
-                for x in range(max(0, int(cx) - reach), min(nx, int(cx) + reach + 1)):
+        for z in range(max(0, mz - reach), min(nz, mz + reach + 1)):
+            for y in range(max(0, my - reach), min(ny, my + reach + 1)):
+                for x in range(max(0, mx - reach), min(nx, mx + reach + 1)):
                     square = (z - cz) ** 2 + (y - cy) ** 2 + (x - cx) ** 2
                     value = np.float32(np.exp(-0.5 * square / (s * s)))
                     if value > channel[z, y, x]:
                         channel[z, y, x] = value
+        if 0 <= mz < nz and 0 <= my < ny and 0 <= mx < nx:
+            channel[mz, my, mx] = 1.0
 
 
 def shapes(

@@ -1,21 +1,23 @@
 """One door to training a picker: what it learns from, what is kept out, what comes of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cryogauge import __version__
-from cryogauge.io.json_file import write_json_file
+from cryogauge.learn.training import steps_done
 from cryogauge.learn.training_page import write_training
+from cryogauge.learn.weights import ModelCard
 from cryogauge.pick.challenge.metric import ChallengeScore, score_picks
 from cryogauge.pick.challenge.rules import Rules
 from cryogauge.pick.labelled import LabelledSet, LabelledSource, read_labelled
 from cryogauge.pick.masks import load_masks
 from cryogauge.pick.model import Picker, load_picker, picker_card, save_picker
+from cryogauge.pick.order import Split, claim_folder, digest_of_masks, digest_of_picks
 from cryogauge.pick.predict import picks_of, probability_map
 from cryogauge.pick.presets import find_preset
 from cryogauge.pick.thresholds import above, tune_thresholds
@@ -42,7 +44,7 @@ class Order:
     source
         What is learned from.
     preset
-        Name of the preset.
+        A preset or its name; :func:`cryogauge.pick.presets.varied` changes one.
     minutes, steps
         How long: one of the two.
     start
@@ -50,7 +52,7 @@ class Order:
     maps
         Folder of maps named as the kinds, to paint particles by their shapes; by spheres without.
     kept_out
-        Runs that are not learned from; chosen at random by default.
+        Runs that are not learned from; by default chosen at random among those that hold the most kinds.
     seed
         Of the choice, the start and the patches.
     device
@@ -58,7 +60,7 @@ class Order:
     """
 
     source: LabelledSource
-    preset: str = "fast"
+    preset: "str | Preset" = "fast"
     minutes: float | None = 60.0
     steps: int | None = None
     start: Path | None = None
@@ -68,13 +70,25 @@ class Order:
     device: str = "auto"
 
 
+@dataclass(frozen=True)
+class _Training:
+    """A training that nothing stands in the way of."""
+
+    order: Order
+    preset: "Preset"
+    labelled: LabelledSet
+    rules: Rules
+    learned: list[str]
+    kept: list[str]
+
+
 def train_picker(
     order: Order, folder: Path, *, stage_minutes: float = 55.0, say: Callable[[str], None] = print
 ) -> Path | None:
     """Train a picker, or a stage of it.
 
-    Writes ``picker.safetensors`` with its card, ``kept_out_picks.csv``, ``report.html`` and, for the next stage,
-    checkpoints and grey values.
+    Writes ``picker.safetensors`` with its card, ``kept_out_picks.csv``, ``report.html``, ``order.json`` (what was
+    ordered, learned from and kept out) and, for the next stage, checkpoints and grey values.
 
     Returns
     -------
@@ -83,23 +97,28 @@ def train_picker(
     Raises
     ------
     BadInput
-        When data, preset, maps or weights cannot be used.
+        When data, preset, maps or weights cannot be used, or the folder holds another training.
     """
     import torch
 
     if order.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("there is no CUDA device here", "use --device cpu or auto")
     device = "cuda" if order.device != "cpu" and torch.cuda.is_available() else "cpu"
-    preset = find_preset(order.preset)
+    preset = find_preset(order.preset) if isinstance(order.preset, str) else order.preset
     if order.maps is not None:
         if preset.target == "peaks":
-            raise BadInput(f"{order.preset} learns peaks, not shapes", "leave --maps out, or choose deepfindet")
+            raise BadInput(f"{preset.network.name} learns peaks, not shapes", "leave --maps out, or choose deepfindet")
         preset = replace(preset, target="shapes")
     labelled = read_labelled(order.source, folder / "grey", on_read=lambda name: say(f"read {name}"))
-    learned, kept = _split(labelled, order)
-    say(_counted(labelled, learned, kept))
     start = None if order.start is None else _start(order.start, preset, labelled, device)
-    masks = None if order.maps is None else load_masks(order.maps, labelled.objects, labelled.voxel_size_A)
+    masks = None if order.maps is None else _masks(order.maps, labelled)
+    rules = _rules(labelled)
+    learned, kept = claim_folder(
+        folder, _ordered(order, preset, labelled, start, masks), steps_done(folder / "training") > 0,
+        lambda: _split(labelled, order),
+    )  # fmt: skip
+    training = _Training(order, preset, labelled, rules, learned, kept)
+    say(_counted(labelled, learned, kept))
     network = train_network(
         [each for each in labelled.tomograms if each.name in learned], labelled.objects, labelled.voxel_size_A, preset,
         folder / "training", minutes=order.minutes, steps=order.steps, seed=order.seed,
@@ -109,35 +128,94 @@ def train_picker(
     if network is None:
         say("the stage's time is up: call again to go on training")
         return None
+    path = folder / WEIGHTS
     thresholds = dict(start.thresholds) if start is not None else {}
     score = None
+    save_picker(network, _card(training, thresholds, score), path)  # whatever becomes of what follows
     if kept:
         say(f"choosing thresholds on {', '.join(kept)}")
         picks = _found(network, labelled, preset, kept)
         truth = labelled.picks[labelled.picks["tomogram"].isin(kept)]
-        rules = Rules(labelled.objects)
         thresholds |= tune_thresholds(truth, picks, rules)
         picks = above(picks, thresholds)
         score = score_picks(truth, picks, rules)
         picks.to_csv(folder / "kept_out_picks.csv", index=False)
-    return _write(order, folder, network, preset, labelled, learned, kept, thresholds, score, say)
+    card = _card(training, thresholds, score)
+    save_picker(network, card, path)
+    uncut = [each.name for each in labelled.objects if each.name not in thresholds]
+    if uncut:
+        say(f"no threshold was chosen for {', '.join(uncut)}: all of their picks will be kept")
+    say(f"weights written to {path}; report: {_write_report(training, card, score, folder)}")
+    return path
 
 
-def _split(labelled: LabelledSet, order: Order) -> tuple[list[str], list[str]]:
+def _masks(folder: Path, labelled: LabelledSet) -> dict[int, np.ndarray]:
+    """Shapes of the kinds; raises ``BadInput`` where one cannot be turned as its particle lies."""
+    unknown = [each.name for each in labelled.tomograms if each.rotations is None]
+    if unknown:
+        raise BadInput(
+            f"shapes need the particles' angles, which the picks of {unknown[0]} do not tell",
+            "learn from spheres: leave --maps out",
+        )
+    return load_masks(folder, labelled.objects, labelled.voxel_size_A)
+
+
+def _rules(labelled: LabelledSet) -> Rules:
+    """What thresholds are chosen by; where no kind has a weight, as when that of weight 0 is learned alone, all do."""
+    if any(each.weight for each in labelled.objects):
+        return Rules(labelled.objects)
+    return Rules(tuple(replace(each, weight=1.0) for each in labelled.objects))
+
+
+def _ordered(
+    order: Order, preset: "Preset", labelled: LabelledSet, start: Picker | None, masks: dict[int, np.ndarray] | None
+) -> dict[str, Any]:
+    """All that a training depends on, by its name in words."""
+    return {
+        "preset": asdict(preset),
+        "objects": [asdict(each) for each in labelled.objects],
+        "runs": [each.name for each in labelled.tomograms],
+        "runs to keep out": sorted(order.kept_out),
+        "seed": order.seed,
+        "weights to start from": None if start is None else start.checksums[0],
+        "maps": None if masks is None else digest_of_masks(masks),
+        "minutes": order.minutes,
+        "steps": order.steps,
+        "user": order.source.user,
+        "session": order.source.session,
+        "type of the tomograms": labelled.kind,
+        "voxel size": labelled.voxel_size_A,
+        "tomograms": labelled.contents,
+        "picks": digest_of_picks(labelled.picks),
+    }
+
+
+def _split(labelled: LabelledSet, order: Order) -> Split:
     """Names of the tomograms to learn from, and of those kept out."""
     names = [each.name for each in labelled.tomograms]
     unknown = [name for name in order.kept_out if name not in names]
     if unknown:
         raise BadInput(f"no labelled tomogram is called {unknown[0]}", f"they are {', '.join(names)}")
-    kept = list(order.kept_out)
+    kept = sorted(set(order.kept_out))
     if not kept and len(names) >= 3:
-        count = max(1, round(len(names) / KEEP_OUT))
-        chosen = np.random.default_rng(order.seed).choice(len(names), count, replace=False)
-        kept = [names[i] for i in sorted(chosen)]
+        kept = _drawn(labelled, names, order.seed)
     learned = [name for name in names if name not in kept]
     if not learned:
         raise BadInput("every tomogram is kept out: none is left to learn from", "keep fewer out")
     return learned, kept
+
+
+def _drawn(labelled: LabelledSet, names: Sequence[str], seed: int) -> list[str]:
+    """Tomograms to keep out: at random, but so that they hold many kinds and leave each kind some to learn from."""
+    has = pd.crosstab(labelled.picks["tomogram"], labelled.picks["object"]).loc[list(names)].to_numpy() > 0
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    kept = np.zeros(len(names), dtype=bool)
+    for _ in range(max(1, round(len(names) / KEEP_OUT))):
+        lost = (has & (has[~kept].sum(axis=0) == 1)).sum(axis=1)
+        new = (has & ~has[kept].any(axis=0)).sum(axis=1)
+        left = shuffled[~kept[shuffled]]
+        kept[left[np.lexsort((-new[left], lost[left]))[0]]] = True
+    return [name for name, out in zip(names, kept, strict=True) if out]
 
 
 def _counted(labelled: LabelledSet, learned: Sequence[str], kept: Sequence[str]) -> str:
@@ -171,38 +249,33 @@ def _found(network: "nn.Module", labelled: LabelledSet, preset: "Preset", names:
     return pd.concat(parts, ignore_index=True)
 
 
-def _write(
-    order: Order,
-    folder: Path,
-    network: "nn.Module",
-    preset: "Preset",
-    labelled: LabelledSet,
-    learned: Sequence[str],
-    kept: Sequence[str],
-    thresholds: dict[str, float],
-    score: ChallengeScore | None,
-    say: Callable[[str], None],
-) -> Path:
-    limits = [f"Learned from {len(learned)} tomograms at {labelled.voxel_size_A:g} Å of type {labelled.kind}."]
+def _card(training: _Training, thresholds: dict[str, float], score: ChallengeScore | None) -> ModelCard:
+    order, labelled = training.order, training.labelled
+    learned = len(training.learned)
+    limits = [f"Learned from {learned} tomograms at {labelled.voxel_size_A:g} Å of type {labelled.kind}."]
     accuracy = {}
-    blocks = []
-    if score is None:
-        limits.append("No tomogram was kept out: nothing is known of its accuracy, and its thresholds are not chosen.")
-    else:
+    if score is not None:
         limits.append("Its thresholds were chosen on the tomograms that its accuracy was measured on.")
         accuracy = {"weighted_f4_kept_out_thresholds_chosen_on_it": score.score}
-        shown = score.objects[["object", "references", "candidates", "tp", "precision", "recall", "f_beta"]]
-        blocks.append(Block("Kinds", f"On {', '.join(kept)}, kept out of training.", table=shown))
-    card = picker_card(
-        preset, labelled.objects, labelled.voxel_size_A, thresholds, recipe=order.preset,
-        data=f"{len(learned)} tomograms of {Path(order.source.config).name}", seed=order.seed,
+    elif training.kept:
+        limits.append("It was not judged yet: nothing is known of its accuracy, and its thresholds are not chosen.")
+    else:
+        limits.append("No tomogram was kept out: nothing is known of its accuracy, and its thresholds are not chosen.")
+    return picker_card(
+        training.preset, labelled.objects, labelled.voxel_size_A, thresholds, recipe=training.preset.network.name,
+        data=f"{learned} tomograms of {Path(order.source.config).name}", seed=order.seed,
         code_version=__version__, accuracy=accuracy, limits=tuple(limits),
     )  # fmt: skip
-    path = folder / WEIGHTS
-    save_picker(network, card, path)
-    settings = {"preset": order.preset, "learned from": ", ".join(learned), "kept out": ", ".join(kept) or "none"}
-    write_json_file(folder / "split.json", {"learned": list(learned), "kept_out": list(kept)})
+
+
+def _write_report(training: _Training, card: ModelCard, score: ChallengeScore | None, folder: Path) -> Path:
+    kept = ", ".join(training.kept)
+    blocks = []
+    if score is not None:
+        shown = score.objects[["object", "references", "candidates", "tp", "precision", "recall", "f_beta"]]
+        blocks.append(Block("Kinds", f"On {kept}, kept out of training.", table=shown))
+    settings = {
+        "preset": training.preset.network.name, "learned from": ", ".join(training.learned), "kept out": kept or "none",
+    }  # fmt: skip
     logs = {"Training": folder / "training" / "log.jsonl"}
-    report = write_training(folder / "report.html", card, logs, settings, measured=("weighted_f4", "F4"), blocks=blocks)
-    say(f"weights written to {path}; report: {report}")
-    return path
+    return write_training(folder / "report.html", card, logs, settings, measured=("weighted_f4", "F4"), blocks=blocks)

@@ -1,15 +1,13 @@
 """Teaching a picker from labelled tomograms."""
 
-import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cryogauge.io.json_file import write_json_file
-from cryogauge.learn.training import Schedule, fit
+from cryogauge.learn.precision import mixed_precision
+from cryogauge.learn.training import Schedule, fit, steps_done
 from cryogauge.pick.losses import make_loss
 from cryogauge.pick.networks import build
 from cryogauge.pick.patches import LabelledTomogram, Painter, batches
@@ -19,9 +17,6 @@ from cryogauge.records import BadInput, PickObject
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-#: Steps that are timed to know how many fit into the minutes given, after one that is not.
-_TIMED_STEPS = 4
 
 
 def painter(
@@ -109,8 +104,7 @@ def train_network(
     folder
         Checkpoint, log and plan.
     minutes, steps
-        How long: one of the two. Minutes are turned into steps once, by timing some, so that a rate that falls with the
-        steps falls in time, and that a training taken up again is the same training.
+        How long: one of the two. A rate that falls does so with the time, or with the steps.
     start
         A network to go on from; a new one by default.
     stage_minutes
@@ -132,43 +126,29 @@ def train_network(
     network = network.to(device, memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue] no stub
     paint = painter(preset, objects, voxel_size_A, masks)
     distance = make_loss(preset.loss, outputs_of(preset, objects))
-    endless = batches(tomograms, preset.sampling, preset.augmentation, paint, seed)
+    endless = batches(tomograms, preset.sampling, preset.augmentation, paint, seed, first=steps_done(folder))
 
     def loss(model: "nn.Module", batch: tuple[np.ndarray, np.ndarray]) -> "Tensor":
         image, target = (torch.from_numpy(part).to(device) for part in batch)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with mixed_precision(device):
             logits = model(image.to(memory_format=torch.channels_last_3d))
         return distance(logits, target)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    plan = folder / "plan.json"
-    if not plan.exists():
-        count = steps or _steps_in(float(minutes or 0), loss, network, endless)
-        write_json_file(plan, {"steps": count})
-    count = int(json.loads(plan.read_text())["steps"])
-    say(f"{count} steps of {preset.sampling.batch} patches of {' × '.join(map(str, preset.sampling.patch_px))} voxels")
+    how_long = f"{minutes:g} minutes" if minutes is not None else f"{steps} steps"
+    say(
+        f"{how_long}; {preset.sampling.batch} patches of {' × '.join(map(str, preset.sampling.patch_px))} voxels a step"
+    )
     schedule = Schedule(
-        count,
+        steps or 0,
         preset.learning_rate,
+        warm_up=0.05 if preset.falling else 0.0,
         weight_decay=preset.weight_decay,
         averaging=preset.averaging,
         falling=preset.falling,
+        minutes=minutes,
     )
     done = fit(
         network, endless, loss, schedule, folder, stage_minutes=stage_minutes, measure=measure,
         report_every=report_every,
     )  # fmt: skip
     return network if done else None
-
-
-def _steps_in(minutes: float, loss: Callable[..., Any], network: "nn.Module", endless: Iterator[Any]) -> int:
-    """How many steps fit into so many minutes; the network is left as it was."""
-    from copy import deepcopy
-
-    trial = deepcopy(network).train()
-    began = time.monotonic()
-    for step in range(_TIMED_STEPS + 1):
-        if step == 1:
-            began = time.monotonic()
-        loss(trial, next(endless)).backward()
-    return max(1, round(60 * minutes * _TIMED_STEPS / (time.monotonic() - began)))

@@ -12,6 +12,7 @@ import numpy as np
 
 from cryogauge.imaging.threads import thread_count
 from cryogauge.io.lazy import forget
+from cryogauge.learn.precision import mixed_precision
 from cryogauge.records import BadInput, Volume
 from cryogauge.score.accuracy import categories_of
 from cryogauge.score.labelled import LabelledTomogram, smoothed
@@ -247,12 +248,10 @@ def _step(
     device: str,
 ) -> float:
     """One step of the optimiser; the mean squared error of the batch."""
-    import torch
-
     optimiser.zero_grad()
     loss = 0.0
     for part, target in _parts(chosen, reader, micro, device):
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+        with mixed_precision(device):
             guess = network(part)
         error = ((guess[:, 0].float() - target) ** 2).sum() / len(chosen)
         error.backward()

@@ -11,6 +11,7 @@ import pytest
 from copick.util.formats import _relion_eulers
 
 from cryogauge.io.copick import (
+    check_saving,
     open_project,
     read_project_picks,
     write_project_picks,
@@ -128,6 +129,41 @@ def test_which_are_asked_for(project):
     with pytest.raises(BadInput, match="no run TS_9") as caught:
         read_project_picks(project, runs=["TS_9"])
     assert "TS_1, TS_2" in caught.value.hint
+
+
+def test_what_was_searched_for_and_not_found_leaves_no_earlier_picks(project):
+    with_runs(project.config, "TS_1", "TS_2", "TS_3")
+    write_project_picks(project, TABLE, user="a", session="1")
+    write_project_picks(project, TABLE, user="b", session="1")
+    again, objects = TABLE.iloc[:1].assign(x_A=1.0), ["ribosome", "apo-ferritin"]
+    written = write_project_picks(project, again, user="a", session="1", runs=["TS_1", "TS_3"], objects=objects)
+    assert written == 4
+    left = read_project_picks(project, user="a")
+    assert sorted(zip(left["tomogram"], left["object"], left["x_A"], strict=True)) == [
+        ("TS_1", "ribosome", 1.0), ("TS_2", "ribosome", 7.0),
+    ]  # fmt: skip
+    assert len(read_project_picks(project, user="b")) == len(TABLE)
+    (empty,) = copick.from_file(project.config).get_run("TS_3").get_picks("ribosome", user_id="a")
+    assert empty.points == []
+    assert empty.numpy()[0].shape[0] == 0
+
+
+def test_saving_is_refused_before_there_is_anything_to_save(tmp_path):
+    static = tmp_path / "static"
+    static.mkdir()
+    there = with_runs(configuration(tmp_path, overlay_root=f"local://{static}"), "TS_1", "TS_2")
+    write_project_picks(there, TABLE, user="a", session="1")
+    project = open_project(configuration(tmp_path, static_root=f"local://{static}"))
+    check_saving(project, ["TS_1", "TS_2"], ["ribosome"], user="b", session="1")
+    check_saving(project, ["TS_2"], ["apo-ferritin"], user="a", session="1")
+    for runs, objects, user, said in (
+        (["TS_1"], ["apo-ferritin"], "a", "read-only part"),
+        (["TS_1"], ["spike"], "b", "no object spike"),
+        (["TS_9"], ["ribosome"], "b", "no run TS_9"),
+        (["TS_1"], ["ribosome"], "a_b", "cannot be the user"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            check_saving(project, runs, objects, user=user, session="1")
 
 
 def test_writing_again_replaces(project):

@@ -8,6 +8,7 @@ import copick
 import pytest
 
 from cryogauge.io.copick import create_project, open_project, run_names, write_tomogram
+from cryogauge.pick.challenge import read_objects
 from cryogauge.records import CZII_OBJECTS, BadInput, PickObject, Retryable
 from tests.io.copick.makers import DATA, OBJECTS, configuration
 
@@ -39,6 +40,21 @@ def test_objects_that_copick_described(tmp_path, caplog):
         project = open_project(configuration(tmp_path, pickable_objects=more))
     assert project.objects == (PickObject("ribosome", 1, 150.0), PickObject("apo-ferritin", 2, 60.0, 1.0, "EMD-41923"))
     assert "spike is left out: spike has a radius of 0" in caplog.text
+
+
+def test_objects_without_a_weight_have_the_challenges(tmp_path):
+    kinds = [
+        {"name": name, "is_particle": True, "label": label, "radius": 90.0} | more
+        for label, (name, more) in enumerate(
+            [
+                ("beta-amylase", {}), ("beta-galactosidase", {"metadata": {"map": "x"}}),
+                ("thyroglobulin", {"metadata": {"weight": 5}}), ("spike", {}),
+            ], 1,
+        )
+    ]  # fmt: skip
+    config = configuration(tmp_path, pickable_objects=kinds)
+    assert [each.weight for each in open_project(config).objects] == [0.0, 2.0, 5.0, 1.0]
+    assert open_project(config).objects == read_objects(config)
 
 
 def test_a_folder_that_was_moved(tmp_path, caplog):

@@ -105,3 +105,9 @@ def test_who_reaches_whom():
     truth = pd.concat([_table([[0, 0, 0], [9, 0, 0]]), _table([[0, 0, 0]], kind="b", tomogram="TS_2")])
     picks = pd.concat([_table([[4, 0, 0], [15, 0, 0]]), _table([[0, 0, 1]], kind="b", tomogram="TS_2")])
     assert reached(truth, picks, RULES).toarray().tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+
+
+def test_what_is_in_reach_is_told_by_row_whatever_the_tables_are_numbered_by():
+    truth = pd.concat([_table([[0, 0, 0]]), _table([[50, 0, 0]]), _table([[0, 0, 0]], tomogram="TS_2")])
+    picks = _table([[51, 0, 0], [99, 0, 0], [1, 0, 0]], scores=1.0).iloc[::-1]
+    assert reached(truth, picks, RULES).toarray().tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]

@@ -35,7 +35,7 @@ def test_a_project_holds_what_was_made_and_grows(tmp_path):
     project = open_project(written["project"])
     assert project.objects == CZII_OBJECTS
     assert run_names(project) == list(table["tomogram"]) == ["phantom-0000", "phantom-0001"]
-    picks = read_project_picks(project, user="cryogauge", session="0")
+    picks = read_project_picks(project, user="phantom", session="0")
     for row in table.to_dict("records"):
         made = make_phantom(SETTINGS, int(row["seed"]))
         volumes = {kind: open_tomogram(project, str(row["tomogram"]), kind) for kind in ALL}
@@ -55,7 +55,7 @@ def test_a_project_holds_what_was_made_and_grows(tmp_path):
 
     make(2)
     assert states == ["already_done", "already_done"]
-    labels = out / "overlay/ExperimentRuns/phantom-0001/Segmentations/10.012_cryogauge_0_particles-multilabel.zarr"
+    labels = out / "overlay/ExperimentRuns/phantom-0001/Segmentations/10.012_phantom_0_particles-multilabel.zarr"
     labels.rename(tmp_path / "taken-away")
     make(2)
     assert sorted(states) == ["already_done", "done"]

@@ -2,7 +2,7 @@
 
 from cryogauge.io.copick.features import feature_names, open_features, write_features
 from cryogauge.io.copick.kaggle import import_kaggle
-from cryogauge.io.copick.picks import read_project_picks, write_project_picks
+from cryogauge.io.copick.picks import check_saving, read_project_picks, write_project_picks
 from cryogauge.io.copick.project import Project, create_project, is_config, open_project, run_names
 from cryogauge.io.copick.segmentations import read_mask, read_segmentation, write_mask, write_segmentation
 from cryogauge.io.copick.summary import describe_project
@@ -14,6 +14,7 @@ __all__ = [
     "PREFIX",
     "Project",
     "TomogramName",
+    "check_saving",
     "create_project",
     "describe_project",
     "feature_names",

@@ -1,7 +1,7 @@
 """Picks of a copick project as our tables."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -176,10 +176,44 @@ def stored_picks(found: Any, where: str) -> dict[str, Any]:
     return stored
 
 
-def write_project_picks(project: Project, table: pd.DataFrame, *, user: str, session: str) -> int:
+def check_saving(project: Project, runs: Iterable[str], objects: Iterable[str], *, user: str, session: str) -> None:
+    """Raise ``BadInput`` where ``write_project_picks`` would, whichever of the objects it is given in whichever run."""
+    names = list(objects)
+    _writable(project, {(run, name) for run in runs for name in names}, user, session)
+
+
+def _writable(project: Project, places: set[tuple[str, str]], user: str, session: str) -> dict[str, Any]:
+    """Runs by their names as copick has them; raises ``BadInput`` where picks of a run and object cannot be written."""
+    check_id("user", user)
+    check_id("session", session)
+    known = {item.name for item in project.root.config.pickable_objects}
+    unknown = {name for _, name in places} - known
+    if unknown:
+        raise BadInput(f"{project.config} has no object {some(unknown)}", f"its objects are {some(known)}")
+    runs = runs_of(project, {run for run, _ in places})
+    for run_name, run in runs.items():
+        for each in pick_sets(project, run):
+            name = str(each.pickable_object_name)
+            if each.read_only and _is(each, user, session) and (run_name, name) in places:
+                raise BadInput(
+                    f"the picks {user}_{session}_{name} of {run_name} lie in the project's read-only part",
+                    "choose another session",
+                )
+    return runs
+
+
+def write_project_picks(
+    project: Project,
+    table: pd.DataFrame,
+    *,
+    user: str,
+    session: str,
+    runs: Iterable[str] = (),
+    objects: Iterable[str] = (),
+) -> int:
     """Write picks into the project's overlay, a file a run and object, in place of this user's and session's own.
 
-    Files of runs and objects that the table lacks stay as they are.
+    Files of runs and objects that the table lacks stay as they are, but for those that ``runs`` and ``objects`` name.
 
     Parameters
     ----------
@@ -190,6 +224,9 @@ def write_project_picks(project: Project, table: pd.DataFrame, *, user: str, ses
         or where all three are NaN, the file says that its orientations are not to be trusted.
     user, session
         Ids without underscores. copick takes the session ``0`` for a tool's.
+    runs, objects
+        What was searched for what: each of these objects has a file in each of these runs afterwards, an empty one
+        where the table has no pick of it, so that no earlier picks outlive it.
 
     Returns
     -------
@@ -205,25 +242,16 @@ def write_project_picks(project: Project, table: pd.DataFrame, *, user: str, ses
         When the disk is full or a server cannot be reached.
     """
     check_picks(table)
-    check_id("user", user)
-    check_id("session", session)
-    known = {item.name for item in project.root.config.pickable_objects}
-    unknown = set(table["object"].astype(str)) - known
-    if unknown:
-        raise BadInput(f"{project.config} has no object {some(unknown)}", f"its objects are {some(known)}")
-    runs = runs_of(project, table["tomogram"].astype(str))
+    groups = table.groupby([table["tomogram"].astype(str), table["object"].astype(str)])
+    found = {(str(key[0]), str(key[1])): picks for key, picks in groups}
+    searched = list(objects)
+    places = set(found) | {(run, name) for run in runs for name in searched}
+    held = _writable(project, places, user, session)
     documents = []
-    for run_name, of_run in table.groupby(table["tomogram"].astype(str)):
-        run = runs[str(run_name)]
-        fixed = {str(p.pickable_object_name) for p in pick_sets(project, run) if p.read_only and _is(p, user, session)}
-        for name, picks in of_run.groupby(of_run["object"].astype(str)):
-            if name in fixed:
-                raise BadInput(
-                    f"the picks {user}_{session}_{name} of {run_name} lie in the project's read-only part",
-                    "choose another session",
-                )
-            path = f"{run.overlay_path}/Picks/{user}_{session}_{name}.json"
-            documents.append((run, path, _document(str(run_name), str(name), picks, user, session)))
+    for run_name, name in sorted(places):
+        path = f"{held[run_name].overlay_path}/Picks/{user}_{session}_{name}.json"
+        picks = found.get((run_name, name), table.iloc[:0])
+        documents.append((held[run_name], path, _document(run_name, name, picks, user, session)))
     with explained(project.config):
         for run, path, document in documents:
             write_document(run.fs_overlay, path, document)

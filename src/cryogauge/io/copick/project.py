@@ -12,7 +12,7 @@ from cryogauge.io.copick.errors import explained, reason
 from cryogauge.io.copick.library import quietly
 from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.io.replace import no_space_is_retryable
-from cryogauge.records import BadInput, PickObject
+from cryogauge.records import CZII_OBJECTS, BadInput, PickObject
 
 _log = logging.getLogger("cryogauge.io")
 
@@ -223,10 +223,16 @@ def _particles(root: Any, config: str) -> Iterator[PickObject]:
             continue
         identifier = item.emdb_id or item.pdb_id or item.identifier or ""
         try:
-            weight = float((item.metadata or {}).get("weight", 1.0))
+            weight = float(weight_of(item.name, item.metadata))
             yield PickObject(item.name, int(item.label or 0), float(item.radius or 0.0), weight, identifier)
         except (BadInput, TypeError, ValueError) as error:
             _log.warning("%s: the object %s is left out: %s", config, item.name, error)
+
+
+def weight_of(name: str, metadata: Any) -> Any:
+    """What an object counts in a challenge, as given: its metadata's ``weight``, else the CZII challenge's, else 1."""
+    given = metadata.get("weight") if isinstance(metadata, dict) else None
+    return {each.name: each.weight for each in CZII_OBJECTS}.get(name, 1.0) if given is None else given
 
 
 def run_names(project: Project) -> list[str]:

@@ -70,12 +70,11 @@ def reached(truth: pd.DataFrame, picks: pd.DataFrame, rules: Rules) -> csr_array
     BadInput
         As :func:`cryogauge.pick.challenge.score_picks`.
     """
-    comparable(truth, picks, rules)
-    picks.reset_index(drop=True)
+    comparable(truth, picks, rules)  # which refuses
     rows, columns = [np.zeros(0, int)], [np.zeros(0, int)]
     given = _rows_of(picks)
     true_places, places = truth[AXES].to_numpy(float), picks[AXES].to_numpy(float)
-    for key, there in _rows_of(truth.reset_index(drop=True)).items():
+    for key, there in _rows_of(truth).items():
         near = given.get(key, np.zeros(0, int))
         i, j, _ = pairs_within(true_places[there], places[near], rules.reach_A(key[1]))
         rows.append(there[i])

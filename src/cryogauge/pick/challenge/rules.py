@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryogauge.io.copick.project import weight_of
 from cryogauge.io.json_file import read_json_file
 from cryogauge.records import CZII_OBJECTS, BadInput, PickObject
 
@@ -81,14 +82,11 @@ def read_objects(path: str | Path) -> tuple[PickObject, ...]:
 
 
 def _of_copick(row: dict[str, Any], number: int) -> dict[str, Any]:
-    known = {each.name: each.weight for each in CZII_OBJECTS}
-    metadata = row.get("metadata")
-    weight = metadata.get("weight") if isinstance(metadata, dict) else None
     return {
         "name": row.get("name"),
         "label": row.get("label") or number,
         "radius_A": row.get("radius"),
-        "weight": known.get(str(row.get("name")), 1.0) if weight is None else weight,
+        "weight": weight_of(str(row.get("name")), row.get("metadata")),
         "identifier": row.get("identifier") or "",
     }
 

@@ -24,8 +24,8 @@ from cryogauge.simulate.phantom.tomogram import Phantom, make_phantom
 #: Types of tomograms: all exposures, their even and odd dose fractions, and all with the CTF deconvolved.
 ALL_KINDS = ("wbp", "wbp-even", "wbp-odd", "ctfdeconv")
 KINDS = ("wbp", "wbp-even", "wbp-odd")
-#: Who picked, in which session, and what the labels are called.
-USER, SESSION, LABELS = "cryogauge", "0", "particles"
+#: Who picked, in which session, and what the labels are called. Nobody saves predictions under such a name.
+USER, SESSION, LABELS = "phantom", "0", "particles"
 SETTINGS, LEDGER, TABLE = "phantom.json", "ledger.sqlite", "phantom.csv"
 
 
