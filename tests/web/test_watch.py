@@ -154,6 +154,7 @@ def test_the_page_follows_the_session(browser, watch, tell):
         assert not complaints
         page.click("#ranking a")
         page.wait_for_selector("h1")
+        page.wait_for_load_state("load")
         assert EVIL in page.inner_text("h1")
         assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
         page.goto(address)
