@@ -17,6 +17,7 @@ SLAB_A = 200.0
 _EDGE_PX, _BYTES = 720, 90_000
 #: Tomograms whose pictures are shown; the table names all.
 _SHOWN = 12
+_IN_A_ROW = 3  # names of kinds below a picture
 #: Hues that colour-blind readers tell apart (Okabe and Ito), bright enough on a grey picture.
 _HUES = ("#e69f00", "#56b4e9", "#00c08b", "#f0e442", "#ff7fbf", "#ff6a3d", "#b48cff", "#ffffff")
 
@@ -102,16 +103,18 @@ def _drawn(
             f'<circle cx="{x / voxel_A:.1f}" cy="{y / voxel_A:.1f}" r="{radius:.1f}" stroke="{hue}">{title}</circle>'
             for x, y in zip(inside["x_A"], inside["y_A"], strict=True)
         ]
+    line = nx * 0.045
+    rows = -(-len(objects) // _IN_A_ROW)
     legend = "".join(
-        f'<tspan fill="{_HUES[number % len(_HUES)]}" dx="{8 if number else 0}">{escape(each.name)}</tspan>'
+        f'<text x="{(0.02 + number % _IN_A_ROW / _IN_A_ROW) * nx:.1f}" '
+        f'y="{ny + (number // _IN_A_ROW + 0.75) * line:.1f}" fill="{_HUES[number % len(_HUES)]}">{escape(each.name)}</text>'
         for number, each in enumerate(objects)
     )
-    bar = nx * 0.035
+    height = f"{ny + rows * line:.1f}"
     return (
-        f'<svg viewBox="0 0 {nx} {ny + bar * 1.6:.1f}" role="img" aria-label="picks on a slab" '
-        f'xmlns="http://www.w3.org/2000/svg"><rect width="{nx}" height="{ny + bar * 1.6:.1f}" fill="#111"/>'
+        f'<svg viewBox="0 0 {nx} {height}" role="img" aria-label="picks on a slab" '
+        f'xmlns="http://www.w3.org/2000/svg"><rect width="{nx}" height="{height}" fill="#111"/>'
         f'<image href="{data_uri("jpeg", jpeg)}" width="{nx}" height="{ny}" preserveAspectRatio="none"/>'
         f'<g fill="none" stroke-width="{nx / 320:.2f}">{"".join(parts)}</g>'
-        f'<text x="{bar / 3:.1f}" y="{ny + bar * 1.1:.1f}" font-size="{bar * 0.8:.1f}" '
-        f'font-family="system-ui,sans-serif">{legend}</text></svg>'
+        f'<g font-size="{0.7 * line:.1f}" font-family="system-ui,sans-serif">{legend}</g></svg>'
     )
