@@ -105,11 +105,11 @@ def _drawn(
         ]
     line = nx * 0.045
     rows = -(-len(objects) // _IN_A_ROW)
-    legend = "".join(
-        f'<text x="{(0.02 + number % _IN_A_ROW / _IN_A_ROW) * nx:.1f}" '
-        f'y="{ny + (number // _IN_A_ROW + 0.75) * line:.1f}" fill="{_HUES[number % len(_HUES)]}">{escape(each.name)}</text>'
-        for number, each in enumerate(objects)
-    )
+    legend = ""
+    for number, each in enumerate(objects):
+        row, column = divmod(number, _IN_A_ROW)
+        x, y = (0.02 + column / _IN_A_ROW) * nx, ny + (row + 0.75) * line
+        legend += f'<text x="{x:.1f}" y="{y:.1f}" fill="{_HUES[number % len(_HUES)]}">{escape(each.name)}</text>'
     height = f"{ny + rows * line:.1f}"
     return (
         f'<svg viewBox="0 0 {nx} {height}" role="img" aria-label="picks on a slab" '
