@@ -218,15 +218,11 @@ class Board:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection with a transaction; the database's errors as ours."""
+        """A connection whose transaction is kept when all went well; the database's errors as ours."""
         try:
+            # a transaction still open when the connection is closed is undone by SQLite
             with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as connection:
-                try:
-                    yield connection
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
+                yield connection
                 if connection.in_transaction:
                     connection.execute("COMMIT")
         except sqlite3.Error as error:
