@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs bench validate train clean
+.PHONY: help install demo test lint explore docs bench validate train clean
 
 help:
 	@echo "make demo                 simulate, reconstruct, degrade, score and rank a small tomogram (minutes)"
 	@echo "make test                 every check: style, types, layers, tests"
 	@echo "make lint                 style, types and layers only"
+	@echo "make explore              the property tests on a thousand new examples each"
 	@echo "make docs                 the documentation, as a site in site/"
 	@echo "make validate [ONLY=name] how good the judgement is, into docs/figures.json"
 	@echo "make bench [ONLY=name]    how fast and how small it is, into docs/figures.json"
@@ -39,6 +40,9 @@ lint: $(STAMP)
 # Two workers share the machine with what they start: one thread each.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
+
+explore: $(STAMP)
+	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=explore $(BIN)/pytest -q -n 2 -m hypothesis
 
 docs: $(STAMP)
 	$(BIN)/python -m tools.figures

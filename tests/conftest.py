@@ -6,9 +6,11 @@ import shutil
 import pytest
 from hypothesis import settings
 
-# No deadlines: the machine is shared, and time is measured by benchmarks, not asserted by tests.
-settings.register_profile("cryogauge", deadline=None, max_examples=50, print_blob=True)
-settings.load_profile("cryogauge")
+# No deadlines: the machine is shared, and time is measured by benchmarks, not asserted by tests. The examples are the
+# same in every run, so that a change is judged by itself and not by luck; `make explore` looks for new ones.
+settings.register_profile("cryogauge", deadline=None, max_examples=50, print_blob=True, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cryogauge"))
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from cryogauge.pick.labelled import LabelledSource
 from cryogauge.pick.presets import find_preset
-from cryogauge.pick.train import Order, train_picker
+from cryogauge.pick.train import Order
 from cryogauge.simulate.phantom import PhantomSettings
 from cryogauge.simulate.phantom.mixture import CHALLENGE_IMAGING
 from validation.held_out import WORK
-from validation.picking import SEEDS, SMALL_SHAPE, digest, judge, measure, phantoms, settings_of
+from validation.picking import SEEDS, SMALL_SHAPE, digest, judge, measure, phantoms, settings_of, taught
 
 FIGURES = ("few_shot_fraction",)
 _PRETRAINING_SEED, _PRETRAINED, _MINUTES, _FEW_MINUTES = 701, 7, 20.0, 10.0
@@ -30,10 +30,7 @@ def run(small: bool = False) -> dict[str, float]:
     minutes = 0.2 if small else _MINUTES
     folder = WORK / f"pretrained-{digest(settings, find_preset('fast'), minutes)}"
     source = LabelledSource(str(phantoms(_PRETRAINING_SEED, _PRETRAINED, settings)), user="phantom")
-    order = Order(source, "fast", minutes=minutes, seed=_PRETRAINING_SEED)
-    start = None
-    while start is None:
-        start = train_picker(order, folder, say=lambda text: print(f"     {text}"))
+    start = taught(Order(source, "fast", minutes=minutes, seed=_PRETRAINING_SEED), folder)
     scores = {0: judge(start, folder / "picked", settings_of(small=small))["weighted_f4"]}
     for count in _COUNTS[: 2 if small else None]:
         scores[count] = measure("fast", SEEDS[0], small=small, minutes=_FEW_MINUTES, start=start, learned=count)

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from cryogauge.io import find_tomograms
 from cryogauge.io.copick import open_project, read_project_picks
@@ -22,14 +23,14 @@ from cryogauge.pick.challenge import score_picks
 from cryogauge.pick.labelled import LabelledSource
 from cryogauge.pick.model import load_picker
 from cryogauge.pick.presets import find_preset
-from cryogauge.pick.train import Order, train_picker
+from cryogauge.pick.train import WEIGHTS, Order, train_picker
 from cryogauge.simulate.phantom import PhantomSettings, simulate_phantoms
 from validation.held_out import PACKAGE, WORK
 
 #: Seeds of the training sets, and that of the phantoms that pickers are judged by.
 SEEDS, TEST_SEED = (501, 502, 503), 601
 LEARNED, JUDGED = 7, 10
-#: How long every preset learns, on whatever machine this runs.
+#: How long every preset learns, on one core of whatever machine this runs.
 MINUTES = 30.0
 SMALL_SHAPE = (48, 128, 128)
 _PHANTOM = tuple(sorted((PACKAGE / "simulate" / "phantom").glob("*.py")))
@@ -79,24 +80,38 @@ def measure(
     preset: str, seed: int, *, small: bool, minutes: float = MINUTES, start: Path | None = None, learned: int = LEARNED
 ) -> float:
     """Weighted F4 of a preset, trained on the phantoms of a seed, on those that all are judged by."""
+    weights = train(preset, seed, small=small, minutes=minutes, start=start, learned=learned)
+    known = weights.parent / "score.json"
+    if not known.exists():
+        write_json_file(known, judge(weights, weights.parent / "picked", settings_of(small=small)))
+    return float(json.loads(known.read_text())["weighted_f4"])
+
+
+def train(
+    preset: str, seed: int, *, small: bool, minutes: float = MINUTES, start: Path | None = None, learned: int = LEARNED
+) -> Path:
+    """Weights of a preset after so long on one core, by the first phantoms of a seed."""
     settings = settings_of(small=small)
     minutes = 0.2 if small else minutes
     folder = WORK / f"picker-{preset}-{seed}-{digest(find_preset(preset), settings, minutes, learned, start)}"
-    known = folder / "score.json"
-    if known.exists():
-        return float(json.loads(known.read_text())["weighted_f4"])
     runs = tuple(f"phantom-{index:04d}" for index in range(learned))
     source = LabelledSource(str(phantoms(seed, LEARNED, settings)), user="phantom", runs=runs)
+    return taught(Order(source, preset, minutes=minutes, seed=seed, start=start), folder)
+
+
+def taught(order: Order, folder: Path) -> Path:
+    """Weights that an order ends with; on one core, so that its minutes are the same beside other work."""
+    if (folder / "report.html").exists():  # what a training writes last
+        return folder / WEIGHTS
     weights = None
-    while weights is None:
-        weights = train_picker(
-            Order(source, preset, minutes=minutes, seed=seed, start=start),
-            folder,
-            say=lambda text: print(f"     {text}"),
-        )
-    score = judge(weights, folder / "picked", settings)
-    write_json_file(known, score)
-    return score["weighted_f4"]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        while weights is None:
+            weights = train_picker(order, folder, say=lambda text: print(f"     {text}", flush=True))
+    finally:
+        torch.set_num_threads(threads)
+    return weights
 
 
 def judge(weights: Path, out: Path, settings: PhantomSettings) -> dict[str, float]:

@@ -50,7 +50,7 @@ def test_the_width_of_a_peak_is_that_of_the_image_whatever_the_stride():
 def test_a_shape_is_turned_as_its_particle_is(seed):
     rng = np.random.default_rng(seed)
     mask = np.zeros((9, 9, 9), bool)
-    mask[4, 4, 4:] = True  # an arm along x from the centre
+    mask[3:6, 3:6, 4:] = True  # an arm along x from the centre, thick enough for nearest voxels to miss none of it
     rotation = Rotation.random(rng=rng).as_matrix()
     centre = np.array([10.0, 12, 14])
     painted = shapes(SHAPE, centre[None], np.array([1]), rotation[None], {1: mask})

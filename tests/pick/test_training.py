@@ -55,7 +55,7 @@ def test_labelled_voxels_teach_it_too(tmp_path):
         picking=Picking("components", smallest=0.3),
         learning_rate=1e-2,
         size=0.8,
-        tile_px=(32, 48, 48),
+        tile_px=48,
     )
     network = train_network([labelled(seed)[0] for seed in range(3)], OBJECTS, VOXEL_A, preset, tmp_path, steps=150)
     picks, truth = found(network, preset, 10)
@@ -150,6 +150,6 @@ def test_what_cannot_be_is_refused(tmp_path):
     with pytest.raises(BadInput, match="does not go with"):
         replace(TINY, target="spheres")
     with pytest.raises(BadInput, match="multiples of 8"):
-        replace(TINY, tile_px=(30, 32, 32))
+        replace(TINY, tile_px=30)
     with pytest.raises(BadInput, match="need a map"):
         painter(replace(PRESETS["deepfindet"], target="shapes"), OBJECTS, VOXEL_A)

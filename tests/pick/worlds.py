@@ -20,7 +20,7 @@ TINY = replace(
     network=NetworkPlan("fast", stride=2, multiple=8, architecture={"width": 6, "blocks": (1, 1, 1)}),
     sampling=Sampling((32, 32, 32), batch=4),
     size=0.4,
-    tile_px=(32, 64, 64),
+    tile_px=64,
 )
 
 

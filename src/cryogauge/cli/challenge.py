@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cryogauge.cli.options import BrowserOption, HostOption, PortOption, TokenOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
 
 if TYPE_CHECKING:
@@ -236,15 +237,10 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    host: Annotated[
-        str, typer.Option("--host", help="Name or address to serve at; other than this machine needs --token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
-    token: Annotated[
-        str | None,
-        typer.Option("--token", envvar="CRYOGAUGE_TOKEN", help="Secret that every visitor needs.", show_default=False),
-    ] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 0,
+    token: TokenOption = None,
+    browser: BrowserOption = True,
     debug: DebugOption = False,
 ) -> None:
     """Serve a leaderboard to which CSVs of picks are uploaded, until Ctrl-C.

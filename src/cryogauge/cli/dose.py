@@ -10,6 +10,7 @@ import typer
 from cryogauge.cli.options import (
     AlignmentOption,
     AlignOption,
+    DeviceOption,
     FilterOption,
     GainOption,
     SeriesWorkersOption,
@@ -152,9 +153,7 @@ def study(
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="Weights for a model that ships without.")
     ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
-    ] = "auto",
+    device: DeviceOption = "auto",
     workers: SeriesWorkersOption = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,

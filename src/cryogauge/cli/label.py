@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cryogauge.cli.options import BrowserOption, HostOption, PixelSizeOption, PortOption, TokenOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
 
 if TYPE_CHECKING:
@@ -52,20 +53,12 @@ def label_slices(
     per_tomogram: Annotated[
         int, typer.Option("--per-tomogram", metavar="N", min=1, help="Slices of each tomogram, at most.")
     ] = 40,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option("--pixel-size", metavar="A", min=0.01, help="Edge of a voxel in Å, where files do not say."),
-    ] = None,
+    pixel_size: PixelSizeOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, other slices in another order.")] = 0,
-    host: Annotated[
-        str, typer.Option("--host", help="Name or address to serve at; other than this machine needs --token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
-    token: Annotated[
-        str | None,
-        typer.Option("--token", envvar="CRYOGAUGE_TOKEN", help="Secret that every visitor needs.", show_default=False),
-    ] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 0,
+    token: TokenOption = None,
+    browser: BrowserOption = True,
     debug: DebugOption = False,
 ) -> None:
     """Serve a page on which slices are labelled, one at a time, blind and by the keyboard, until Ctrl-C.

@@ -1,5 +1,6 @@
 """Options that several commands have in common, most of them about tilt series."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,6 +27,34 @@ GainOption = Annotated[
     typer.Option("--gain", metavar="FILE", help="Gain reference of tilt images or movies that are not corrected."),
 ]
 SeriesWorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tilt series at a time.")]
+
+DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")]
+TomogramWorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time; one takes all cores by itself.")
+]
+HostOption = Annotated[
+    str, typer.Option("--host", help="Name or address to serve at; other than this machine needs --token.")
+]
+PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 takes a free one.")]
+TokenOption = Annotated[
+    str | None,
+    typer.Option("--token", envvar="CRYOGAUGE_TOKEN", help="Secret that every visitor needs.", show_default=False),
+]
+BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")]
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter("give a positive number of Å")
+    return value
+
+
+PixelSizeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--pixel-size", metavar="A", help="Edge of a voxel in Å, where the files do not say.", callback=_positive
+    ),
+]
 
 
 def whole_path(path: Path | None) -> str | None:

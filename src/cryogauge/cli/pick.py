@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cryogauge.cli.options import parse_size
+from cryogauge.cli.options import DeviceOption, PixelSizeOption, TomogramWorkersOption, parse_size
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
 
 pick_app = typer.Typer(
@@ -182,10 +182,7 @@ def predict(
     kind: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Type of a copick project's tomograms to pick.")
     ] = None,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option("--pixel-size", metavar="A", min=0.1, help="Edge of a voxel in Å, where the files do not say."),
-    ] = None,
+    pixel_size: PixelSizeOption = None,
     all_turns: Annotated[
         bool, typer.Option("--turns", help="Average over half turns of the tomogram: better, at four times the cost.")
     ] = False,
@@ -196,12 +193,8 @@ def predict(
         str | None,
         typer.Option("--save-as", metavar="USER/SESSION", help="Write the picks into the copick project too."),
     ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time; one takes all cores by itself.")
-    ] = 1,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
-    ] = "auto",
+    workers: TomogramWorkersOption = 1,
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:

@@ -1,25 +1,19 @@
 """``cryogauge score``."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cryogauge.cli.options import DeviceOption, PixelSizeOption, TomogramWorkersOption
 from cryogauge.cli.terminal import DebugOption, JsonOption, is_given, output_console, print_json, tell
 
 if TYPE_CHECKING:
     from cryogauge.io import TomogramSource
     from cryogauge.score import ScoreSettings
     from cryogauge.score.batch import Scored
-
-
-def _positive(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise typer.BadParameter("give a positive number of Å")
-    return value
 
 
 def score(
@@ -37,12 +31,7 @@ def score(
         Path,
         typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it does only what is missing."),
     ],
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size", metavar="A", help="Edge of a voxel in Å, where the files do not say.", callback=_positive
-        ),
-    ] = None,
+    pixel_size: PixelSizeOption = None,
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
     ] = "compact",
@@ -56,12 +45,8 @@ def score(
     slices: Annotated[
         bool, typer.Option("--slices", help="Take single pictures (PNG, JPEG, TIFF, 2-D MRC) as one slice each.")
     ] = False,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time; one takes all cores by itself.")
-    ] = 1,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")
-    ] = "auto",
+    workers: TomogramWorkersOption = 1,
+    device: DeviceOption = "auto",
     settings_file: Annotated[
         Path | None,
         typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),

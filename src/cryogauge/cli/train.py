@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cryogauge.cli.options import DeviceOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, examples, tell
 
 train_app = typer.Typer(
@@ -182,9 +183,7 @@ def train_picker(
         float, typer.Option("--noise", metavar="SD", min=0, help="Add noise of up to this to what is learned from.")
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed draws the same patches.")] = 0,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network learns.")
-    ] = "auto",
+    device: DeviceOption = "auto",
     stage_minutes: Annotated[
         float, typer.Option("--stage-minutes", metavar="MIN", min=0.1, help="Stop after about this long.")
     ] = 55.0,

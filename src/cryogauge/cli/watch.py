@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryogauge.cli.options import GainOption, whole_path
+from cryogauge.cli.options import GainOption, PixelSizeOption, whole_path
 from cryogauge.cli.terminal import DebugOption, tell
 
 if TYPE_CHECKING:
@@ -71,12 +71,7 @@ def watch(
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Things judged at a time.")] = 1,
     once: Annotated[bool, typer.Option("--once", help="Judge what is complete, then end; no page.")] = False,
     gain: GainOption = None,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size", metavar="A", help="Edge of a voxel in Å, where the files do not say.", callback=_positive
-        ),
-    ] = None,
+    pixel_size: PixelSizeOption = None,
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
     ] = "compact",

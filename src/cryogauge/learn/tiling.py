@@ -19,8 +19,9 @@ def predict_volume(
     volume: np.ndarray,
     *,
     activation: Callable[["Tensor"], "Tensor"],
-    tile_px: tuple[int, int, int],
-    overlap: float = 0.25,
+    tile_px: int = 176,
+    overlap_px: int = 24,
+    multiple: int = 1,
     stride: int = 1,
     turns: tuple[tuple[int, ...], ...] = ((),),
     progress: Callable[[float], None] = lambda done: None,
@@ -35,10 +36,11 @@ def predict_volume(
         ``(z, y, x)`` of any float type.
     activation
         Applied to the network's output of a tile: blending is of probabilities, not of logits.
-    tile_px
-        Edges of a tile; multiples of what the network needs.
-    overlap
-        Part of a tile that it shares with its neighbour along each axis; tiles are weighted by a Gaussian.
+    tile_px, overlap_px
+        A tile's longest edge, and what it shares with its neighbour at least, along each axis; tiles are weighted by a
+        Gaussian. Edges are as short as as many tiles allow: little is computed twice, and little beyond the end.
+    multiple
+        Edges of a tile must be multiples of this.
     stride
         Voxels of the volume in one of the output, 1 or 2.
     turns
@@ -50,13 +52,17 @@ def predict_volume(
     -------
     float32 ``(channels, ⌈z / stride⌉, ⌈y / stride⌉, ⌈x / stride⌉)``; voxel j lies at stride × j of the volume.
     """
+    if tile_px % multiple or tile_px <= overlap_px:
+        raise ValueError(f"tiles of {tile_px} px: not a multiple of {multiple}, or not above {overlap_px}")
     out: np.ndarray | None = None
     for done, axes in enumerate(turns):
 
         def told(part: float, before: int = done) -> None:
             progress((before + part) / len(turns))
 
-        turned = _predict(network, _turned(volume, axes, stride), activation, tile_px, overlap, stride, told)
+        shown = _turned(volume, axes, stride)
+        tiles = [_tiles(length, tile_px, overlap_px, multiple, stride) for length in shown.shape]
+        turned = _predict(network, shown, activation, tiles, stride, told)
         back = np.flip(turned, tuple(axis + 1 for axis in axes)) if axes else turned
         back = back[(slice(None), *(slice(-(-n // stride)) for n in volume.shape))]
         if out is None:
@@ -83,36 +89,35 @@ def _to_grid(volume: np.ndarray, axis: int, stride: int) -> np.ndarray:
     return np.concatenate([volume, volume.take([-1] * lacking, axis)], axis) if lacking else volume
 
 
-def _starts(length: int, tile: int, overlap: float, stride: int) -> list[int]:
-    """Where tiles begin along an axis: on the output's grid, evenly spread, the last one ending at the end."""
-    if length <= tile:
-        return [0]
-    count = int(np.ceil((length - tile) / (tile * (1 - overlap)))) + 1
-    starts = np.linspace(0, length - tile, count) / stride
-    return sorted({int(np.ceil(start)) * stride for start in starts})
+def _tiles(length: int, longest: int, overlap: int, multiple: int, stride: int) -> tuple[int, list[int]]:
+    """Edge of the tiles along an axis, and where each begins: on the output's grid, the last one ending at the end."""
+    count = max(1, -(-(length - overlap) // (longest - overlap)))
+    edge = -(-(length + (count - 1) * overlap) // count)
+    edge = -(-edge // multiple) * multiple
+    starts = np.linspace(0, max(0, length - edge), count) / stride
+    return edge, sorted({int(np.ceil(start)) * stride for start in starts})
 
 
 def _predict(
     network: "nn.Module",
     volume: np.ndarray,
     activation: Callable[["Tensor"], "Tensor"],
-    tile_px: tuple[int, int, int],
-    overlap: float,
+    tiles: list[tuple[int, list[int]]],
     stride: int,
     progress: Callable[[float], None],
 ) -> np.ndarray:
     import torch
 
     first = next(network.parameters())
-    grid = [_starts(n, tile, overlap, stride) for n, tile in zip(volume.shape, tile_px, strict=True)]
-    corners = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 3)
+    corners = np.stack(np.meshgrid(*(starts for _, starts in tiles), indexing="ij"), axis=-1).reshape(-1, 3)
+    edges = [edge for edge, _ in tiles]
     size = tuple(-(-n // stride) for n in volume.shape)
-    weight = _weight(tuple(n // stride for n in tile_px))
+    weight = _weight(tuple(-(-n // stride) for n in edges))
     out: np.ndarray | None = None
     total = np.zeros(size, dtype=np.float32)
     for k, corner in enumerate(corners):
-        part = volume[tuple(slice(c, c + n) for c, n in zip(corner, tile_px, strict=True))]
-        lacking = [(0, n - m) for n, m in zip(tile_px, part.shape, strict=True)]
+        part = volume[tuple(slice(c, c + n) for c, n in zip(corner, edges, strict=True))]
+        lacking = [(0, n - m) for n, m in zip(edges, part.shape, strict=True)]
         tile = np.pad(part.astype(np.float32), lacking, mode="symmetric" if min(part.shape) > 1 else "edge")
         image = torch.from_numpy(tile)[None, None].to(first.device, memory_format=torch.channels_last_3d)
         with torch.inference_mode(), mixed_precision(first.device.type):

@@ -139,6 +139,5 @@ def _preset(plain: dict[str, Any]) -> Preset:
             "sampling": Sampling(**{**sampling, "patch_px": tuple(sampling["patch_px"])}),
             "augmentation": Augmentation(**{**augmentation, "blur_px": tuple(augmentation["blur_px"])}),
             "picking": Picking(**plain["picking"]),
-            "tile_px": tuple(plain["tile_px"]),
         }
     )

@@ -47,8 +47,9 @@ def probability_map(
             progress((before + part) / len(networks))
 
         found = predict_volume(
-            network, data, activation=activation, tile_px=preset.tile_px, overlap=preset.overlap,
-            stride=preset.network.stride, turns=HALF_TURNS if all_turns else ((),), progress=told,
+            network, data, activation=activation, tile_px=preset.tile_px,
+            overlap_px=preset.overlap_px, multiple=preset.network.multiple, stride=preset.network.stride,
+            turns=HALF_TURNS if all_turns else ((),), progress=told,
         )  # fmt: skip
         if total is None:
             total = found

@@ -24,8 +24,8 @@ class Preset:
         What is painted, and how large: radius of the spheres or width of the peaks as a part of the particle's radius.
     learning_rate, averaging, weight_decay, falling
         As of :class:`cryogauge.learn.training.Schedule`.
-    tile_px, overlap
-        Tiles of the inference.
+    tile_px, overlap_px
+        Longest edge of the tiles of the inference, and what neighbours share.
     """
 
     network: NetworkPlan
@@ -39,8 +39,8 @@ class Preset:
     averaging: float = 0.0
     weight_decay: float = 0.0
     falling: bool = False
-    tile_px: tuple[int, int, int] = (96, 96, 96)
-    overlap: float = 0.25
+    tile_px: int = 176
+    overlap_px: int = 24
 
     def __post_init__(self) -> None:
         if (self.target == "peaks") != (self.loss == "peaks"):
@@ -50,7 +50,7 @@ class Preset:
                 f"in {self.target} picks are not found by {self.picking.method}",
                 "peaks are found by peaks; spheres and shapes by components, watershed or dbscan",
             )
-        for edge in (*self.sampling.patch_px, *self.tile_px):
+        for edge in (*self.sampling.patch_px, self.tile_px):
             if edge % self.network.multiple:
                 raise BadInput(f"{self.network.name} needs edges that are multiples of {self.network.multiple}")
 
@@ -90,7 +90,6 @@ PRESETS = {
         averaging=0.995,
         weight_decay=0.01,
         falling=True,
-        tile_px=(96, 128, 128),
     ),
 }
 
@@ -123,6 +122,7 @@ def find_preset(name: str) -> Preset:
             falling=True,
             size=0.8,
             picking=Picking("components"),
+            tile_px=160,
         )
     raise BadInput(f"no preset is called {name!r}", f"one of: {', '.join(PRESETS)}, monai:NAME")
 
