@@ -12,7 +12,7 @@ from cryogauge.pick.train import Order
 from cryogauge.simulate.phantom import PhantomSettings
 from cryogauge.simulate.phantom.mixture import CHALLENGE_IMAGING
 from validation.held_out import WORK
-from validation.picking import SEEDS, SMALL_SHAPE, digest, judge, measure, phantoms, settings_of, taught
+from validation.picking import REVISION, SEEDS, SMALL_SHAPE, digest, judge, measure, phantoms, settings_of, taught
 
 FIGURES = ("few_shot_fraction",)
 _PRETRAINING_SEED, _PRETRAINED, _MINUTES, _FEW_MINUTES = 701, 7, 20.0, 10.0
@@ -28,7 +28,7 @@ def run(small: bool = False) -> dict[str, float]:
         imaging=replace(CHALLENGE_IMAGING, contrast_factor=1.0, dose_e_A2=90.0, shift_sd_A=3.0),
     )
     minutes = 0.2 if small else _MINUTES
-    folder = WORK / f"pretrained-{digest(settings, find_preset('fast'), minutes)}"
+    folder = WORK / f"pretrained-{digest(settings, find_preset('fast'), minutes, REVISION)}"
     source = LabelledSource(str(phantoms(_PRETRAINING_SEED, _PRETRAINED, settings)), user="phantom")
     start = taught(Order(source, "fast", minutes=minutes, seed=_PRETRAINING_SEED), folder)
     scores = {0: judge(start, folder / "picked", settings_of(small=small))["weighted_f4"]}

@@ -34,28 +34,13 @@ LEARNED, JUDGED = 7, 10
 MINUTES = 30.0
 SMALL_SHAPE = (48, 128, 128)
 _PHANTOM = tuple(sorted((PACKAGE / "simulate" / "phantom").glob("*.py")))
-#: Code by which a picker's results change.
+#: Code by which a picker's results change; REVISION is raised where the loops that call it change them.
 _DECIDING = (
     *_PHANTOM,
-    *(PACKAGE / "learn" / f"{name}.py" for name in ("precision", "tiling", "training")),
-    *(
-        PACKAGE / "pick" / f"{name}.py"
-        for name in (
-            "labelled",
-            "losses",
-            "model",
-            "networks",
-            "order",
-            "patches",
-            "peaks",
-            "predict",
-            "targets",
-            "thresholds",
-            "train",
-            "training",
-        )
-    ),
+    *(PACKAGE / "learn" / f"{name}.py" for name in ("precision", "tiling")),
+    *(PACKAGE / "pick" / f"{name}.py" for name in ("losses", "networks", "patches", "peaks", "targets", "thresholds")),
 )
+REVISION = 1
 
 
 def phantoms(seed: int, count: int, settings: PhantomSettings) -> Path:
@@ -93,7 +78,7 @@ def train(
     """Weights of a preset after so long on one core, by the first phantoms of a seed."""
     settings = settings_of(small=small)
     minutes = 0.2 if small else minutes
-    folder = WORK / f"picker-{preset}-{seed}-{digest(find_preset(preset), settings, minutes, learned, start)}"
+    folder = WORK / f"picker-{preset}-{seed}-{digest(find_preset(preset), settings, minutes, learned, start, REVISION)}"
     runs = tuple(f"phantom-{index:04d}" for index in range(learned))
     source = LabelledSource(str(phantoms(seed, LEARNED, settings)), user="phantom", runs=runs)
     return taught(Order(source, preset, minutes=minutes, seed=seed, start=start), folder)

@@ -157,6 +157,7 @@ def _kind(out: Path) -> str:
 @pick_app.command(
     "predict",
     epilog=examples(
+        "cryogauge pick predict tomograms/ --out picked",
         "cryogauge pick predict tomograms/ --model picker.safetensors --out picked",
         "cryogauge pick predict copick.json --type denoised --model a.safetensors --model b.safetensors --out picked",
         "cryogauge pick predict copick.json --model picker.safetensors --out picked --save-as cryogauge/1",
@@ -171,14 +172,19 @@ def predict(
             show_default=False,
         ),
     ],
-    model: Annotated[
-        list[Path],
-        typer.Option("--model", metavar="FILE", help="Weights of `cryogauge train picker`; several are averaged."),
-    ],
     out: Annotated[
         Path,
         typer.Option("--out", metavar="DIR", help="Folder for the picks; run again, it does only what is missing."),
     ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Weights (.safetensors) of `cryogauge train picker`, several are averaged; by default czii, the "
+            "challenge's six species at 10 Å, learned from simulation.",
+        ),
+    ] = None,
     kind: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Type of a copick project's tomograms to pick.")
     ] = None,
@@ -209,11 +215,13 @@ def predict(
     from cryogauge.pick.batch import PickSettings, choose, collect, pick_batch
     from cryogauge.pick.model import load_picker
     from cryogauge.pick.page import write_picked
+    from cryogauge.pick.shipped import SHIPPED, picker_weights
     from cryogauge.report import Failure
 
     project, user, session = _save_place(paths, save_as)
     sources = choose(find_sources(paths, out), kind)
-    picker = load_picker(model)
+    weights = [picker_weights(each).absolute() for each in model or [SHIPPED]]
+    picker = load_picker(weights)
     names = [each.name for each in picker.objects]
     if project is not None:
         from cryogauge.io.copick import check_saving, open_project
@@ -222,7 +230,7 @@ def predict(
     if picker.uncut and not keep_all:
         tell(f"no threshold was chosen for {', '.join(picker.uncut)}: all of their picks are kept")
     make_folder(out)
-    settings = PickSettings(tuple(str(path.absolute()) for path in model), pixel_size, all_turns, device)
+    settings = PickSettings(tuple(map(str, weights)), pixel_size, all_turns, device)
     rows: dict[str, dict[str, Any]] = {}
     failures: list[Failure] = []
     with resumable(), show_progress(len(sources), "tomograms") as progress:
@@ -240,7 +248,11 @@ def predict(
         name: ((out / row["picture"]).read_bytes(), tuple(row["shape"]), row["voxel_size_A"])
         for name, row in rows.items()
     }
-    used = {"weights": ", ".join(path.name for path in model), "preset": picker.preset.network.name, "turns": all_turns}
+    used = {
+        "weights": ", ".join(path.name for path in weights),
+        "preset": picker.preset.network.name,
+        "turns": all_turns,
+    }
     report = write_picked(out / "report.html", picks, picker, pictures, failures, used)
     if project is not None:
         from cryogauge.io.copick import open_project, write_project_picks

@@ -105,7 +105,7 @@ def train_slice_quality(
     epilog=examples(
         "cryogauge train picker copick.json --type denoised --out ribosomes",
         "cryogauge train picker copick.json --object ribosome --object apo-ferritin --minutes 30 --out quick",
-        "cryogauge train picker copick.json --start simulated/picker.safetensors --run TS_01 --out few",
+        "cryogauge train picker copick.json --start czii --run TS_01 --out few",
         "cryogauge train picker copick.json --preset deepfindet --maps maps/ --out shapes",
     ),
 )
@@ -158,7 +158,8 @@ def train_picker(
         ),
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--start", metavar="FILE", help="Weights (.safetensors) of a picker to go on from.")
+        str | None,
+        typer.Option("--start", metavar="NAME", help="Weights (.safetensors) of a picker to go on from, or czii."),
     ] = None,
     maps: Annotated[
         Path | None,
@@ -198,6 +199,7 @@ def train_picker(
     from cryogauge.cli.score import make_folder
     from cryogauge.pick.labelled import LabelledSource
     from cryogauge.pick.presets import find_preset, varied
+    from cryogauge.pick.shipped import picker_weights
     from cryogauge.pick.train import Order, train_picker
     from cryogauge.records import BadInput
 
@@ -205,8 +207,9 @@ def train_picker(
         raise BadInput("--minutes and --steps both say how long to learn", "give one of them")
     source = LabelledSource(project, kind, voxel_size, user, session, tuple(objects or ()), tuple(runs or ()))
     chosen = varied(find_preset(preset), loss=loss, find=find, size=size, mirrors=mirrors, noise=noise)
+    weights = None if start is None else picker_weights(start)
     order = Order(
-        source, chosen, None if steps else minutes or 60.0, steps, start, maps, tuple(keep_out or ()), seed, device
+        source, chosen, None if steps else minutes or 60.0, steps, weights, maps, tuple(keep_out or ()), seed, device
     )
     make_folder(out)
     with resumable("run the same command again to go on from the last checkpoint"):

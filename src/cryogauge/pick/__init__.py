@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cryogauge.pick.model import Picker, load_picker
     from cryogauge.pick.predict import picks_of, probability_map
     from cryogauge.pick.presets import PRESETS, Preset, find_preset
+    from cryogauge.pick.shipped import picker_weights
     from cryogauge.pick.thresholds import above, tune_thresholds
     from cryogauge.pick.train import Order, train_picker
     from cryogauge.pick.training import train_network
@@ -27,6 +28,7 @@ __all__ = [
     "find_preset",
     "load_picker",
     "pick_batch",
+    "picker_weights",
     "picks_of",
     "probability_map",
     "read_labelled",
@@ -41,6 +43,7 @@ _NAMES = {
     "model": "Picker load_picker",
     "predict": "picks_of probability_map",
     "presets": "PRESETS Preset find_preset",
+    "shipped": "picker_weights",
     "thresholds": "above tune_thresholds",
     "train": "Order train_picker",
     "training": "train_network",
