@@ -107,6 +107,7 @@ def train_slice_quality(
         "cryogauge train picker copick.json --object ribosome --object apo-ferritin --minutes 30 --out quick",
         "cryogauge train picker copick.json --start czii --run TS_01 --out few",
         "cryogauge train picker copick.json --preset deepfindet --maps maps/ --out shapes",
+        "cryogauge train picker copick.json --preset robpicker --user matching --clean TS_01 --clean-user me --out rob",
     ),
 )
 def train_picker(
@@ -120,7 +121,8 @@ def train_picker(
         typer.Option(
             "--preset",
             metavar="NAME",
-            help="fast (ours), deepfinder, deepfindet, or monai:NAME such as monai:SegResNet.",
+            help="fast (ours), deepfinder, deepfindet, or monai:NAME such as monai:SegResNet; for labels with errors "
+            "robpicker (ours) or robpicker-paper.",
         ),
     ] = "fast",
     minutes: Annotated[
@@ -156,6 +158,18 @@ def train_picker(
         typer.Option(
             "--keep-out", metavar="RUN", help="Run to choose thresholds on and not to learn from; repeatable."
         ),
+    ] = None,
+    clean: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--clean", metavar="RUN", help="Run whose labels are trusted, for the robpicker presets; repeatable."
+        ),
+    ] = None,
+    clean_user: Annotated[
+        str | None, typer.Option("--clean-user", metavar="ID", help="Whose picks are trusted there, if not --user's.")
+    ] = None,
+    clean_session: Annotated[
+        str | None, typer.Option("--clean-session", metavar="ID", help="Session of the trusted picks.")
     ] = None,
     start: Annotated[
         str | None,
@@ -208,9 +222,14 @@ def train_picker(
     source = LabelledSource(project, kind, voxel_size, user, session, tuple(objects or ()), tuple(runs or ()))
     chosen = varied(find_preset(preset), loss=loss, find=find, size=size, mirrors=mirrors, noise=noise)
     weights = None if start is None else picker_weights(start)
+    trusted = None
+    if clean:
+        maker = (user, session) if clean_user is clean_session is None else (clean_user, clean_session)
+        trusted = LabelledSource(project, kind, voxel_size, *maker, runs=tuple(clean))
     order = Order(
-        source, chosen, None if steps else minutes or 60.0, steps, weights, maps, tuple(keep_out or ()), seed, device
-    )
+        source, chosen, None if steps else minutes or 60.0, steps, weights, maps, tuple(keep_out or ()), seed, device,
+        trusted,
+    )  # fmt: skip
     make_folder(out)
     with resumable("run the same command again to go on from the last checkpoint"):
         train_picker(order, out, stage_minutes=stage_minutes, say=tell)

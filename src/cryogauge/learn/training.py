@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cryogauge.records import BadInput
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from torch.optim import Optimizer
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ class Schedule:
         Let the rate fall along a half cosine once it has risen; else it stays.
     minutes
         Learn for so long in place of so many steps, on whatever machine: time spent in steps, whatever the stages.
+    momentum
+        Of stochastic gradient descent, in place of AdamW.
     """
 
     steps: int
@@ -43,6 +46,7 @@ class Schedule:
     averaging: float = 0.999
     falling: bool = True
     minutes: float | None = None
+    momentum: float | None = None
 
     def done(self, step: int, seconds: float) -> float:
         """The part that is done after so many steps and seconds."""
@@ -59,6 +63,26 @@ class Schedule:
         return self.learning_rate * max(factor, 1e-3)
 
 
+class Companion(Protocol):
+    """What learns beside the model from what its steps do, as :class:`cryogauge.learn.bilevel.UpperLevel` does."""
+
+    def before_step(self) -> None:
+        """The gradients are there, the step is not made yet."""
+        ...
+
+    def after_step(self, optimiser: "Optimizer", batch: Any) -> None:
+        """The step is made; the gradients and the optimiser's state are still those that it was made by."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers for the checkpoint."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        ...
+
+
 def fit(
     model: "nn.Module",
     batches: Iterator[Any],
@@ -71,6 +95,7 @@ def fit(
     threads: int = 1,
     measure: Callable[["nn.Module"], dict[str, float]] = lambda model: {},
     stop_after: int | None = None,
+    companion: Companion | None = None,
 ) -> bool:
     """Train until the schedule ends or the stage's time is up; call again to go on.
 
@@ -93,6 +118,8 @@ def fit(
         Told the averaged model every ``report_every`` steps; what it returns stands in the log beside the loss.
     stop_after
         End after so many of the schedule's steps, with the rate that they have in it: what an early stop found best.
+    companion
+        Told of every step; its state is kept in the checkpoint. Only with one thread.
 
     Returns
     -------
@@ -112,7 +139,10 @@ def fit(
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": schedule.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate)
+    if schedule.momentum is not None:
+        optimiser = torch.optim.SGD(groups, lr=schedule.learning_rate, momentum=schedule.momentum)
+    else:
+        optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.averaging), use_buffers=True
     )
@@ -128,12 +158,16 @@ def fit(
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         step, seconds = int(state["step"]), float(state["seconds"])
+        if companion is not None:
+            companion.load_state_dict(state["companion"])
 
     def save() -> None:
         state = {
             "model": model.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
             "step": step, "seconds": seconds, "schedule": json.dumps(asdict(schedule)),
         }  # fmt: skip
+        if companion is not None:
+            state["companion"] = companion.state_dict()
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
 
@@ -155,7 +189,8 @@ def fit(
             began = time.monotonic()
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(schedule.done(step, seconds))
-            found = list(pool.map(gradients, [next(batches) for _ in range(threads)]))
+            drawn = [next(batches) for _ in range(threads)]
+            found = list(pool.map(gradients, drawn))
             for parameter, *each in zip(parameters, *(one for _, one in found), strict=True):
                 parameter.grad = torch.stack(each).mean(0) if threads > 1 else each[0]
             value = float(sum(value for value, _ in found)) / threads
@@ -165,7 +200,11 @@ def fit(
                     f"at step {step + 1} the loss is {value:g} and its gradient {slope:g}: nothing is learned so",
                     "look for values that are no numbers in what is learned from; the last checkpoint is as it was",
                 )
+            if companion is not None:
+                companion.before_step()
             optimiser.step()
+            if companion is not None:
+                companion.after_step(optimiser, drawn[0])
             # a long average of the first steps would only remember the random start
             average.update_parameters(model) if step > 200 else average.module.load_state_dict(model.state_dict())
             step += 1

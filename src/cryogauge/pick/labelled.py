@@ -33,8 +33,8 @@ class LabelledSource:
         Whose picks; needed where several have picked a kind in a run.
     objects
         Names of the kinds to learn; all by default.
-    runs
-        Runs to take; all that have picks by default.
+    runs, without
+        Runs to take, all that have picks by default; and runs not to take.
     """
 
     config: str
@@ -44,6 +44,7 @@ class LabelledSource:
     session: str | None = None
     objects: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ def read_labelled(
         project, user=source.user, session=source.session, objects=[each.name for each in objects],
         runs=source.runs or None,
     )  # fmt: skip
+    if picks.empty:
+        raise BadInput(f"the picks of {source.config} that were asked for are empty", "label some particles first")
+    picks = picks[~picks["tomogram"].isin(source.without)]
+    if picks.empty:
+        raise BadInput(f"no picks are left without {', '.join(source.without)}", "leave fewer runs out")
     _check_makers(picks)
     kind, spacing = _which(project, source, set(picks["tomogram"]))
     picks = _one_a_place(picks)

@@ -10,6 +10,7 @@ from cryogauge.pick.networks import NetworkPlan, build
 from cryogauge.pick.patches import Augmentation, Sampling
 from cryogauge.pick.peaks import Picking
 from cryogauge.pick.presets import Preset
+from cryogauge.pick.robust.plan import Robust
 from cryogauge.pick.training import outputs_of
 from cryogauge.records import BadInput, PickObject
 
@@ -139,5 +140,6 @@ def _preset(plain: dict[str, Any]) -> Preset:
             "sampling": Sampling(**{**sampling, "patch_px": tuple(sampling["patch_px"])}),
             "augmentation": Augmentation(**{**augmentation, "blur_px": tuple(augmentation["blur_px"])}),
             "picking": Picking(**plain["picking"]),
+            "robust": Robust(**plain["robust"]) if plain.get("robust") else None,
         }
     )

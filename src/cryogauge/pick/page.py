@@ -19,7 +19,7 @@ _EDGE_PX, _BYTES = 720, 90_000
 _SHOWN = 12
 _IN_A_ROW = 3  # names of kinds below a picture
 #: Hues that colour-blind readers tell apart (Okabe and Ito), bright enough on a grey picture.
-_HUES = ("#e69f00", "#56b4e9", "#00c08b", "#f0e442", "#ff7fbf", "#ff6a3d", "#b48cff", "#ffffff")
+HUES = ("#e69f00", "#56b4e9", "#00c08b", "#f0e442", "#ff7fbf", "#ff6a3d", "#b48cff", "#ffffff")
 
 
 def slab_picture(volume: Volume) -> bytes:
@@ -97,7 +97,7 @@ def _drawn(
     for number, each in enumerate(objects):
         z = picks["z_A"].to_numpy(float) / voxel_A
         inside = picks[(picks["object"] == each.name).to_numpy() & (z >= first) & (z < last)]
-        hue, radius = _HUES[number % len(_HUES)], each.radius_A / voxel_A
+        hue, radius = HUES[number % len(HUES)], each.radius_A / voxel_A
         title = f"<title>{escape(each.name)}</title>"
         parts += [
             f'<circle cx="{x / voxel_A:.1f}" cy="{y / voxel_A:.1f}" r="{radius:.1f}" stroke="{hue}">{title}</circle>'
@@ -109,7 +109,7 @@ def _drawn(
     for number, each in enumerate(objects):
         row, column = divmod(number, _IN_A_ROW)
         x, y = (0.02 + column / _IN_A_ROW) * nx, ny + (row + 0.75) * line
-        legend += f'<text x="{x:.1f}" y="{y:.1f}" fill="{_HUES[number % len(_HUES)]}">{escape(each.name)}</text>'
+        legend += f'<text x="{x:.1f}" y="{y:.1f}" fill="{HUES[number % len(HUES)]}">{escape(each.name)}</text>'
     height = f"{ny + rows * line:.1f}"
     return (
         f'<svg viewBox="0 0 {nx} {height}" role="img" aria-label="picks on a slab" '

@@ -57,6 +57,8 @@ class Order:
         Of the choice, the start and the patches.
     device
         ``cpu``, ``cuda``, or ``auto`` for the second where there is one.
+    clean
+        Labels that are trusted, in other runs, for presets with an upper level; thresholds are chosen on them too.
     """
 
     source: LabelledSource
@@ -68,6 +70,7 @@ class Order:
     kept_out: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"
+    clean: LabelledSource | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class _Training:
     rules: Rules
     learned: list[str]
     kept: list[str]
+    judged: LabelledSet
 
 
 def train_picker(
@@ -109,21 +113,25 @@ def train_picker(
         if preset.target == "peaks":
             raise BadInput(f"{preset.network.name} learns peaks, not shapes", "leave --maps out, or choose deepfindet")
         preset = replace(preset, target="shapes")
-    labelled = read_labelled(order.source, folder / "grey", on_read=lambda name: say(f"read {name}"))
+    if (order.clean is None) != (preset.robust is None):
+        raise BadInput(*(_NEEDS_CLEAN if order.clean is None else _NEEDS_NO_CLEAN))
+    source = order.source if order.clean is None else _apart(order.source, order.clean)
+    labelled = read_labelled(source, folder / "grey", on_read=lambda name: say(f"read {name}"))
+    clean = None if order.clean is None else _clean(order, labelled, folder, say)
     start = None if order.start is None else _start(order.start, preset, labelled, device)
     masks = None if order.maps is None else _masks(order.maps, labelled)
     rules = _rules(labelled)
     learned, kept = claim_folder(
-        folder, _ordered(order, preset, labelled, start, masks), steps_done(folder / "training") > 0,
-        lambda: _split(labelled, order),
+        folder, _ordered(order, preset, labelled, clean, start, masks), steps_done(folder / "training") > 0,
+        lambda: _split(labelled, clean, order),
     )  # fmt: skip
-    training = _Training(order, preset, labelled, rules, learned, kept)
-    say(_counted(labelled, learned, kept))
+    training = _Training(order, preset, labelled, rules, learned, kept, clean or labelled)
+    say(_counted(labelled, learned, kept, "clean" if clean else "kept out"))
     network = train_network(
         [each for each in labelled.tomograms if each.name in learned], labelled.objects, labelled.voxel_size_A, preset,
         folder / "training", minutes=order.minutes, steps=order.steps, seed=order.seed,
-        start=None if start is None else start.networks[0], masks=masks, stage_minutes=stage_minutes, device=device,
-        say=say,
+        start=None if start is None else start.networks[0], masks=masks,
+        clean=() if clean is None else clean.tomograms, stage_minutes=stage_minutes, device=device, say=say,
     )  # fmt: skip
     if network is None:
         say("the stage's time is up: call again to go on training")
@@ -134,8 +142,8 @@ def train_picker(
     save_picker(network, _card(training, thresholds, score), path)  # whatever becomes of what follows
     if kept:
         say(f"choosing thresholds on {', '.join(kept)}")
-        picks = _found(network, labelled, preset, kept)
-        truth = labelled.picks[labelled.picks["tomogram"].isin(kept)]
+        picks = _found(network, training.judged, preset, kept)
+        truth = training.judged.picks[training.judged.picks["tomogram"].isin(kept)]
         thresholds |= tune_thresholds(truth, picks, rules)
         picks = above(picks, thresholds)
         score = score_picks(truth, picks, rules)
@@ -147,6 +155,41 @@ def train_picker(
         say(f"no threshold was chosen for {', '.join(uncut)}: all of their picks will be kept")
     say(f"weights written to {path}; report: {_write_report(training, card, score, folder)}")
     return path
+
+
+_NEEDS_CLEAN = ("this preset learns from a clean set how to correct and weight labels", "name its runs by --clean")
+_NEEDS_NO_CLEAN = (
+    "this preset learns nothing from a clean set",
+    "choose robpicker or robpicker-paper, or leave it out",
+)
+
+
+def _apart(source: LabelledSource, clean: LabelledSource) -> LabelledSource:
+    """The source without the clean runs; raises ``BadInput`` where it names one."""
+    if not clean.runs:
+        raise BadInput("the clean set names no run", "name those whose labels are trusted by --clean")
+    both = sorted({*source.runs} & {*clean.runs})
+    if both:
+        raise BadInput(
+            f"{both[0]} is both learned from and clean: the upper level would learn to trust what was memorised",
+            "name it once",
+        )
+    return replace(source, without=(*source.without, *clean.runs))
+
+
+def _clean(order: Order, labelled: LabelledSet, folder: Path, say: Callable[[str], None]) -> LabelledSet:
+    """The clean set with the kinds of the noisy one; raises ``BadInput`` where it cannot judge them."""
+    assert order.clean is not None
+    if order.kept_out:
+        raise BadInput("thresholds are chosen on the clean set: no run is kept out beside it", "leave --keep-out away")
+    names = tuple(each.name for each in labelled.objects)
+    source = replace(order.clean, kind=labelled.kind, voxel_size_A=labelled.voxel_size_A, objects=names)
+    clean = read_labelled(source, folder / "grey", on_read=lambda name: say(f"read {name}, which is clean"))
+    counts = clean.picks["object"].value_counts()
+    lacking = [name for name in names if name not in counts]
+    if lacking:
+        say(f"the clean set holds no {', '.join(lacking)}: what is learned of them follows from the noisy labels alone")
+    return clean
 
 
 def _masks(folder: Path, labelled: LabelledSet) -> dict[int, np.ndarray]:
@@ -168,10 +211,18 @@ def _rules(labelled: LabelledSet) -> Rules:
 
 
 def _ordered(
-    order: Order, preset: "Preset", labelled: LabelledSet, start: Picker | None, masks: dict[int, np.ndarray] | None
+    order: Order,
+    preset: "Preset",
+    labelled: LabelledSet,
+    clean: LabelledSet | None,
+    start: Picker | None,
+    masks: dict[int, np.ndarray] | None,
 ) -> dict[str, Any]:
     """All that a training depends on, by its name in words."""
-    return {
+    trusted = {} if clean is None else {
+        "clean tomograms": clean.contents, "clean picks": digest_of_picks(clean.picks),
+    }  # fmt: skip
+    return trusted | {
         "preset": asdict(preset),
         "objects": [asdict(each) for each in labelled.objects],
         "runs": [each.name for each in labelled.tomograms],
@@ -190,9 +241,11 @@ def _ordered(
     }
 
 
-def _split(labelled: LabelledSet, order: Order) -> Split:
-    """Names of the tomograms to learn from, and of those kept out."""
+def _split(labelled: LabelledSet, clean: LabelledSet | None, order: Order) -> Split:
+    """Names of the tomograms to learn from, and of those kept out: the clean ones, where there are some."""
     names = [each.name for each in labelled.tomograms]
+    if clean is not None:
+        return names, [each.name for each in clean.tomograms]
     unknown = [name for name in order.kept_out if name not in names]
     if unknown:
         raise BadInput(f"no labelled tomogram is called {unknown[0]}", f"they are {', '.join(names)}")
@@ -218,11 +271,11 @@ def _drawn(labelled: LabelledSet, names: Sequence[str], seed: int) -> list[str]:
     return [name for name, out in zip(names, kept, strict=True) if out]
 
 
-def _counted(labelled: LabelledSet, learned: Sequence[str], kept: Sequence[str]) -> str:
+def _counted(labelled: LabelledSet, learned: Sequence[str], kept: Sequence[str], called: str) -> str:
     counts = labelled.picks[labelled.picks["tomogram"].isin(learned)]["object"].value_counts()
     kinds = ", ".join(f"{int(counts.get(each.name, 0))} {each.name}" for each in labelled.objects)
     lacking = [each.name for each in labelled.objects if each.name not in counts]
-    told = f"learning from {len(learned)} tomograms ({kinds}); {len(kept)} kept out"
+    told = f"learning from {len(learned)} tomograms ({kinds}); {len(kept)} {called}"
     return told if not lacking else f"{told}. No particle of {', '.join(lacking)} to learn from"
 
 
@@ -256,6 +309,8 @@ def _card(training: _Training, thresholds: dict[str, float], score: ChallengeSco
     accuracy = {}
     if score is not None:
         limits.append("Its thresholds were chosen on the tomograms that its accuracy was measured on.")
+        if order.clean is not None:
+            limits.append("By these the correction and weighting of labels were learned too.")
         accuracy = {"weighted_f4_kept_out_thresholds_chosen_on_it": score.score}
     elif training.kept:
         limits.append("It was not judged yet: nothing is known of its accuracy, and its thresholds are not chosen.")
@@ -273,7 +328,10 @@ def _write_report(training: _Training, card: ModelCard, score: ChallengeScore | 
     blocks = []
     if score is not None:
         shown = score.objects[["object", "references", "candidates", "tp", "precision", "recall", "f_beta"]]
-        blocks.append(Block("Kinds", f"On {kept}, kept out of training.", table=shown))
+        clean = training.order.clean is not None
+        blocks.append(
+            Block("Kinds", f"On {kept}, {'the clean set' if clean else 'kept out of training'}.", table=shown)
+        )
     settings = {
         "preset": training.preset.network.name, "learned from": ", ".join(training.learned), "kept out": kept or "none",
     }  # fmt: skip

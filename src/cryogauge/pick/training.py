@@ -1,6 +1,7 @@
 """Teaching a picker from labelled tomograms."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from cryogauge.records import BadInput, PickObject
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+#: Apart from the seed of the noisy patches.
+_CLEAN_SEED = 7919
 
 
 def painter(
@@ -87,6 +91,7 @@ def train_network(
     seed: int = 0,
     start: "nn.Module | None" = None,
     masks: dict[int, np.ndarray] | None = None,
+    clean: Sequence[LabelledTomogram] = (),
     stage_minutes: float = 55.0,
     device: str = "cpu",
     say: Callable[[str], None] = lambda line: None,
@@ -107,6 +112,8 @@ def train_network(
         How long: one of the two. A rate that falls does so with the time, or with the steps.
     start
         A network to go on from; a new one by default.
+    clean
+        Tomograms whose labels are trusted, for presets with an upper level.
     stage_minutes
         Stop after this long, with a checkpoint.
     measure, report_every
@@ -121,19 +128,27 @@ def train_network(
 
     if (minutes is None) == (steps is None):
         raise BadInput("say how long to train", "give either minutes or steps")
+    if bool(clean) != (preset.robust is not None):
+        raise BadInput("a clean set is what presets with an upper level learn from", "choose both, or neither")
     torch.manual_seed(seed)
     network = start if start is not None else build(preset.network, outputs_of(preset, objects))
     network = network.to(device, memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue] no stub
     paint = painter(preset, objects, voxel_size_A, masks)
-    distance = make_loss(preset.loss, outputs_of(preset, objects))
-    endless = batches(tomograms, preset.sampling, preset.augmentation, paint, seed, first=steps_done(folder))
+    begun = steps_done(folder)
+    endless = batches(tomograms, preset.sampling, preset.augmentation, paint, seed, first=begun)
+    outputs, level = outputs_of(preset, objects), None
+    if preset.robust is None:
+        loss = _plain_loss(preset, outputs, device)
+    else:
+        from cryogauge.pick.robust.learning import two_levels
 
-    def loss(model: "nn.Module", batch: tuple[np.ndarray, np.ndarray]) -> "Tensor":
-        image, target = (torch.from_numpy(part).to(device) for part in batch)
-        with mixed_precision(device):
-            logits = model(image.to(memory_format=torch.channels_last_3d))
-        return distance(logits, target)
-
+        balanced = replace(preset.sampling, around=1.0)
+        shown = begun // preset.robust.every
+        trusted = batches(clean, balanced, preset.augmentation, paint, seed + _CLEAN_SEED, first=shown)
+        known = sorted({int(label) for each in clean for label in each.labels})
+        loss, level = two_levels(
+            network, preset.robust, outputs, trusted, known, peaks=preset.target == "peaks", device=device
+        )
     how_long = f"{minutes:g} minutes" if minutes is not None else f"{steps} steps"
     say(
         f"{how_long}; {preset.sampling.batch} patches of {' × '.join(map(str, preset.sampling.patch_px))} voxels a step"
@@ -146,9 +161,26 @@ def train_network(
         averaging=preset.averaging,
         falling=preset.falling,
         minutes=minutes,
+        momentum=preset.momentum,
     )
     done = fit(
         network, endless, loss, schedule, folder, stage_minutes=stage_minutes, measure=measure,
-        report_every=report_every,
+        report_every=report_every, companion=level,
     )  # fmt: skip
     return network if done else None
+
+
+def _plain_loss(
+    preset: Preset, outputs: int, device: str
+) -> "Callable[[nn.Module, tuple[np.ndarray, np.ndarray]], Tensor]":
+    import torch
+
+    distance = make_loss(preset.loss, outputs)
+
+    def loss(model: "nn.Module", batch: tuple[np.ndarray, np.ndarray]) -> "Tensor":
+        image, target = (torch.from_numpy(part).to(device) for part in batch)
+        with mixed_precision(device):
+            logits = model(image.to(memory_format=torch.channels_last_3d))
+        return distance(logits, target)
+
+    return loss
