@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cryogauge.cli.challenge_shrec import EXAMPLES as SHREC_EXAMPLES
+from cryogauge.cli.challenge_shrec import shrec
 from cryogauge.cli.options import BrowserOption, HostOption, PortOption, TokenOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from cryogauge.pick.challenge import Rules
 
 challenge_app = typer.Typer(
-    help="Score picks as the CZII challenge does, and hold a challenge of your own.",
+    help="Score picks as the CZII challenge and the SHREC tracks do, and hold a challenge of your own.",
     rich_markup_mode=MARKUP,
     no_args_is_help=True,
 )
@@ -70,6 +72,10 @@ def score(
     objects: ObjectsOption = None,
     beta: BetaOption = 4.0,
     radius_factor: FactorOption = 0.5,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", metavar="A", help="A pick hits within so many Å, whatever the particle's radius."),
+    ] = None,
     truth_user: TruthUserOption = None,
     truth_session: TruthSessionOption = None,
     user: UserOption = None,
@@ -86,7 +92,7 @@ def score(
     from cryogauge.pick.challenge.page import write_evaluation
     from cryogauge.pick.challenge.sources import make_rules, read_positions
 
-    rules = make_rules(objects, truth, beta=beta, radius_factor=radius_factor)
+    rules = make_rules(objects, truth, beta=beta, radius_factor=radius_factor, tolerance_A=tolerance)
     known = read_positions(truth, rules, user=truth_user, session=truth_session)
     found = evaluate(known, _picks_of(picks, rules, user, session), rules, seed=seed)
     for doubt in found.suspicions:
@@ -284,6 +290,9 @@ def serve(
         tell(f"{kept.count()} submissions in {board}")
 
 
+challenge_app.command("shrec", epilog=examples(*SHREC_EXAMPLES))(shrec)
+
+
 def _picks_of(source: str, rules: "Rules", user: str | None, session: str | None) -> "pd.DataFrame":
     from cryogauge.pick.challenge.sources import read_positions
 
@@ -323,7 +332,8 @@ def _numbers(text: str) -> list[float]:
 
 def _of_rules(rules: "Rules") -> dict[str, object]:
     kinds = ", ".join(f"{each.name} ({each.radius_A:g} Å, weight {each.weight:g})" for each in rules.objects)
-    return {"beta": rules.beta, "radius_factor": rules.radius_factor, "kinds": kinds}
+    reach = {"radius_factor": rules.radius_factor} if rules.tolerance_A is None else {"tolerance_A": rules.tolerance_A}
+    return {"beta": rules.beta, **reach, "kinds": kinds}
 
 
 def _version() -> dict[str, object]:

@@ -86,6 +86,32 @@ def import_kaggle_(
     print(config)
 
 
+@project_app.command("import-shrec", epilog=examples("cryogauge project import-shrec shrec2021 --out shrec"))
+def import_shrec_(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A SHREC track's folder as downloaded and unpacked.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="PROJECT", help="Folder for the project.")],
+    debug: DebugOption = False,
+) -> None:
+    """Make a copick project of a SHREC track of 2019, 2020 or 2021: tomograms, picks with angles, masks.
+
+    Run again after an interruption, it goes on where it stopped. The last tomogram is the test.
+    """
+    from cryogauge.io.shrec import find_shrec, import_shrec
+
+    total, done = len(find_shrec(folder)), []
+
+    def written(name: str) -> None:
+        done.append(name)
+        tell(f"{name}: {len(done)} of {total}")
+
+    config = import_shrec(folder, out, on_run=written)
+    tell(f"{total} runs; train on all but {done[-1]}, the test")
+    print(config)
+
+
 @project_app.command(epilog=examples("cryogauge project show copick.json", "cryogauge project show copick.json --json"))
 def show(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A copick configuration.", show_default=False)],

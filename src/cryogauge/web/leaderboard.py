@@ -59,7 +59,7 @@ def leaderboard_router(board: Board, *, reveal: bool, organiser_key: str) -> API
     @router.get("/")
     def start(request: Request) -> Response:
         rules = board.contest.rules
-        kinds = [(each.name, each.weight, each.radius_A * rules.radius_factor) for each in rules.objects]
+        kinds = [(each.name, each.weight, rules.reach_A(each.name)) for each in rules.objects]
         limits = {"team": LONGEST_TEAM, "note": LONGEST_NOTE, "bytes": LARGEST_SUBMISSION_BYTES}
         return page(
             request, "leaderboard.html", told=board.contest.told(), beta=rules.beta, kinds=kinds, limits=limits,

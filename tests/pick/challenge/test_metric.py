@@ -90,9 +90,18 @@ def test_other_kinds_weights_and_beta():
     truth = [*_rows((0, 0, 0), (100, 0, 0), kind="a"), *_rows((0, 50, 0), kind="b")]
     picks = [*_rows((10, 0, 0), (300, 0, 0), kind="a"), *_rows((0, 70, 0), kind="b")]
     assert score_picks(table(truth), table(picks), rules).score == (0.5 * 3 + 1.0) / 4
-    for wrong in ({"beta": 0.0}, {"radius_factor": np.inf}, {"objects": (PickObject("a", 1, 10.0, 0.0),)}):
+    weightless = (PickObject("a", 1, 10.0, 0.0),)
+    for wrong in ({"beta": 0.0}, {"radius_factor": np.inf}, {"tolerance_A": -1.0}, {"objects": weightless}):
         with pytest.raises(BadInput):
             Rules(**wrong)
+
+
+def test_a_tolerance_takes_the_place_of_the_radius():
+    truth = _rows((0, 0, 0))
+    assert _counts(truth, _rows((135, 0, 0)), tolerance_A=135.0) == (1, 0, 0)
+    assert _counts(truth, _rows((136, 0, 0)), tolerance_A=135.0) == (0, 1, 1)
+    assert Rules(tolerance_A=135.0).described()["tolerance_A"] == 135.0
+    assert "tolerance_A" not in Rules().described()
 
 
 def test_per_tomogram_and_order_of_the_truth():

@@ -62,11 +62,7 @@ def test_the_upper_gradient_is_the_exact_one(plan, peaks, monkeypatch):
     def inner_of(weights):
         image, label = loss.tensors(noisy)
         logits = functional_call(network, weights, image)
-        target, kept = loss._corrected(label)
-        weighed = loss._weights()
-        if plan.reweighting == "example":
-            return (weighed * loss._losses(logits, label, target, kept, None)).mean()
-        return loss._losses(logits, label, target, kept, weighed).mean()
+        return loss.weighted(logits, label, *loss.corrected(label))
 
     weights = dict(network.named_parameters())
     gradients = torch.autograd.grad(inner_of(weights), list(weights.values()), create_graph=True)

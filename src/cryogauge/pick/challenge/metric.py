@@ -52,7 +52,7 @@ class ChallengeScore:
         sums = self.counts.groupby("object", sort=False)[["references", "candidates", "tp"]].sum()
         sums = sums.reindex(self.rules.names).reset_index()
         weights = [each.weight for each in self.rules.objects]
-        reach = [each.radius_A * self.rules.radius_factor for each in self.rules.objects]
+        reach = [self.rules.reach_A(name) for name in self.rules.names]
         sums.insert(1, "weight", weights)
         sums.insert(2, "reach_A", reach)
         return _with_scores(sums, self.rules.beta)
@@ -166,7 +166,7 @@ def grouped(table: pd.DataFrame, tomograms: pd.Index, names: tuple[str, ...]) ->
 def _count(truth: pd.DataFrame, picks: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     tomograms = pd.Index(truth["tomogram"].unique())
     names = rules.names
-    reach = [each.radius_A * rules.radius_factor for each in rules.objects]
+    reach = [rules.reach_A(name) for name in rules.names]
     (there, borders), (given, bounds) = grouped(truth, tomograms, names), grouped(picks, tomograms, names)
     references = truth[AXES].to_numpy(float)[there]
     candidates = picks[AXES].to_numpy(float)[given]

@@ -25,11 +25,14 @@ class Rules:
         How many times as much recall weighs as precision.
     radius_factor
         A pick hits a particle when it lies within this times the particle's radius of its centre.
+    tolerance_A
+        The same distance in Å for every kind, in place of the factor.
     """
 
     objects: tuple[PickObject, ...] = CZII_OBJECTS
     beta: float = 4.0
     radius_factor: float = 0.5
+    tolerance_A: float | None = None
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.objects]
@@ -39,6 +42,8 @@ class Rules:
             raise BadInput(f"β cannot be {self.beta:g}", "give a number above 0")
         if not (math.isfinite(self.radius_factor) and self.radius_factor > 0):
             raise BadInput(f"a radius cannot be multiplied by {self.radius_factor:g}", "give a number above 0")
+        if self.tolerance_A is not None and not (math.isfinite(self.tolerance_A) and self.tolerance_A > 0):
+            raise BadInput(f"a pick cannot lie within {self.tolerance_A:g} Å", "give a number above 0")
         if not sum(each.weight for each in self.objects) > 0:
             raise BadInput("no kind of particle has a weight above 0", "give at least one kind a weight")
 
@@ -49,12 +54,14 @@ class Rules:
 
     def reach_A(self, name: str) -> float:
         """How far from a particle of this kind a pick may lie, in Å."""
-        return next(each.radius_A for each in self.objects if each.name == name) * self.radius_factor
+        radius_A = next(each.radius_A for each in self.objects if each.name == name)
+        return radius_A * self.radius_factor if self.tolerance_A is None else self.tolerance_A
 
     def described(self) -> dict[str, Any]:
         """As plain values, for tables and for comparing."""
         kinds = [{"name": each.name, "radius_A": each.radius_A, "weight": each.weight} for each in self.objects]
-        return {"beta": self.beta, "radius_factor": self.radius_factor, "objects": kinds}
+        plain: dict[str, Any] = {"beta": self.beta, "radius_factor": self.radius_factor, "objects": kinds}
+        return plain if self.tolerance_A is None else plain | {"tolerance_A": self.tolerance_A}
 
 
 def read_objects(path: str | Path) -> tuple[PickObject, ...]:

@@ -17,7 +17,12 @@ def is_project(source: str | Path) -> bool:
 
 
 def make_rules(
-    objects: str | Path | None, truth: str | Path, *, beta: float = 4.0, radius_factor: float = 0.5
+    objects: str | Path | None,
+    truth: str | Path,
+    *,
+    beta: float = 4.0,
+    radius_factor: float = 0.5,
+    tolerance_A: float | None = None,
 ) -> Rules:
     """The rules to score by: kinds from a file, or those of the truth's copick project, or of the CZII challenge.
 
@@ -27,8 +32,8 @@ def make_rules(
         As :func:`cryogauge.pick.challenge.read_objects`, and for a β or factor that cannot be.
     """
     if objects is None and not is_project(truth):
-        return Rules(beta=beta, radius_factor=radius_factor)
-    return Rules(read_objects(truth if objects is None else objects), beta, radius_factor)
+        return Rules(beta=beta, radius_factor=radius_factor, tolerance_A=tolerance_A)
+    return Rules(read_objects(truth if objects is None else objects), beta, radius_factor, tolerance_A)
 
 
 def read_positions(

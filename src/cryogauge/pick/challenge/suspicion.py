@@ -99,7 +99,7 @@ def _slip(truth: pd.DataFrame, picks: pd.DataFrame, rules: Rules) -> str | None:
     if len(references) > _SAMPLE:
         references = references[np.random.default_rng(0).choice(len(references), _SAMPLE, replace=False)]
     # Kinds are not asked for: a slip of scale shows in the places alone.
-    reach = min(each.radius_A for each in rules.objects) * rules.radius_factor
+    reach = min(rules.reach_A(name) for name in rules.names)
 
     tree = KDTree(positions)
 

@@ -39,29 +39,22 @@ class RobustLoss:
         if plan.reweighting != "none":
             self.upper["weigh"] = reweighting(plan.reweighting)
         self.upper.to(device)
-        self._seen: Tensor | None = None
-        self._weight: Tensor | None = None
+        self._seen: Any = None
+        self._weighed_by: Any = None
 
     def inner(self, network: "nn.Module", batch: Batch) -> "Tensor":
         """The loss that the network steps by; the upper parameters are constants."""
         import torch
 
         image, label = self.tensors(batch)
-        logits, seen = self._forward(network, image, exact=False)
-        self._seen = seen
+        logits, self._seen = self._forward(network, image, exact=False)
         with torch.no_grad():
-            target, kept = self._corrected(label)
-            if self.plan.reweighting == "voxel":
-                self._weight = self._voxel_losses(logits.detach(), label)
-        if self.plan.reweighting == "example":
-            losses = self._losses(logits, label, target, kept, None)
-            self._weight = losses.detach()
-            with torch.no_grad():
-                weights = self._weights()
-            return (weights * losses).mean()
-        with torch.no_grad():
-            weights = self._weights()
-        return self._losses(logits, label, target, kept, weights).mean()
+            target, kept = self.corrected(label)
+            if self.plan.reweighting == "example":
+                self._weighed_by = self._losses(logits, label, target, kept, None)
+            elif self.plan.reweighting == "voxel":
+                self._weighed_by = self._voxel_losses(logits, label)
+        return self.weighted(logits, label, target, kept)
 
     def outer(self, network: "nn.Module", batch: Batch) -> "Tensor":
         """The same of weights moved aside, as a function of the upper parameters; no rounding to half precision."""
@@ -70,11 +63,7 @@ class RobustLoss:
         image, label = self.tensors(batch)
         with torch.no_grad():
             logits, _ = self._forward(network, image, exact=True)
-        target, kept = self._corrected(label)
-        weights = self._weights()
-        if self.plan.reweighting == "example":
-            return (weights * self._losses(logits, label, target, kept, None)).mean()
-        return self._losses(logits, label, target, kept, weights).mean()
+        return self.weighted(logits, label, *self.corrected(label))
 
     def clean(self, network: "nn.Module", batch: Batch) -> "Tensor":
         """L(D_val, I') of equation 3."""
@@ -119,19 +108,20 @@ class RobustLoss:
 
         return torch.sigmoid(logits) if self.peaks else torch.softmax(logits, 1)
 
-    def _corrected(self, label: "Tensor") -> "tuple[Tensor, Any]":
-        """Labels mixed with what is seen, and the part of the label in them."""
+    def corrected(self, label: "Tensor") -> "tuple[Tensor, Any]":
+        """Labels mixed with what was seen, and the part of the label in them."""
         if "correct" not in self.upper:
             return label, 1.0
         target, alpha = self.upper["correct"](self._seen, label)
         return target, 1.0 - alpha
 
-    def _weights(self) -> Any:
-        if self._weight is None:
-            return None
+    def weighted(self, logits: "Tensor", label: "Tensor", target: "Tensor", kept: Any) -> "Tensor":
+        """Equation 1 of a batch; weights are made of the losses that were remembered."""
         if self.plan.reweighting == "example":
-            return self.upper["weigh"](self._weight[:, None])[:, 0]
-        return self.upper["weigh"](self._weight[..., None])[..., 0]
+            weights = self.upper["weigh"](self._weighed_by[:, None])[:, 0]
+            return (weights * self._losses(logits, label, target, kept, None)).mean()
+        weights = self.upper["weigh"](self._weighed_by[..., None])[..., 0] if self.plan.reweighting == "voxel" else None
+        return self._losses(logits, label, target, kept, weights).mean()
 
     def _voxel_losses(self, logits: "Tensor", label: "Tensor") -> "Tensor":
         import torch
