@@ -52,6 +52,9 @@ def test_stars_and_sizes(picks, run, tmp_path):
     given = ("--size", "20,60,60", "--voxel-size", "10")
     done = run("pick", "convert", picks, "--out", "p.star", "--to", "relion5", *given)
     assert done.stdout == "p_ribosome.star\np_virus.star\n"
+    done = run("pick", "convert", picks, "--out", "w.star", "--to", "warp", "--voxel-size", "10.012")
+    assert done.stdout == "w_ribosome.star\nw_virus.star\n"
+    assert done.stderr.endswith("ts_export_particles takes them with --coords_angpix 10.012\n")
     read = read_picks_as(tmp_path / "p_virus.star", shape=(20, 60, 60), voxel_size_A=10)
     assert read[["tomogram", "object", "x_A"]].to_numpy().tolist() == [["0012", "virus", 220.0]]
 
@@ -59,7 +62,7 @@ def test_stars_and_sizes(picks, run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--out", "p.star"), "say it with --to relion5, relion4 or relion3"),
+        (("--out", "p.star"), "say it with --to relion5, relion4, relion3 or warp"),
         (("--out", "p.xyz"), "say it with --to"),
         (("--out", "p.tbl"), "give its edge in Å with --voxel-size"),
         (("--out", "p.json", "--voxel-size", 10), "give --size Z,Y,X and --voxel-size"),

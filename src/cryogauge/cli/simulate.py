@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cryogauge.cli.label_noise import EXAMPLES as LABEL_NOISE_EXAMPLES
+from cryogauge.cli.label_noise import label_noise
 from cryogauge.cli.options import parse_size
 from cryogauge.cli.phantom import EXAMPLES as PHANTOM_EXAMPLES
 from cryogauge.cli.phantom import phantom
+from cryogauge.cli.simulate_shrec import EXAMPLES as SHREC_EXAMPLES
+from cryogauge.cli.simulate_shrec import shrec
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, is_given, print_json, tell
 
 if TYPE_CHECKING:
@@ -173,6 +177,8 @@ def dataset(
 
 
 simulate_app.command("phantom", epilog=examples(*PHANTOM_EXAMPLES))(phantom)
+simulate_app.command("shrec", epilog=examples(*SHREC_EXAMPLES))(shrec)
+simulate_app.command("label-noise", epilog=examples(*LABEL_NOISE_EXAMPLES))(label_noise)
 
 
 def _show(written: dict[str, Path], *, as_json: bool) -> None:

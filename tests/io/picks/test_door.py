@@ -14,11 +14,12 @@ from cryogauge.io.picks import READABLE, WRITABLE, pick_kind, read_picks_as, wri
 from cryogauge.records import PICK_COLUMNS, BadInput
 from tests.io.picks.makers import SHAPE, VOXEL_A, lines_of, tables, turned
 
-ORIENTED = {"cryogauge", "relion5", "relion4", "relion3", "em", "deepfinder", "dynamo"}
+ORIENTED = {"cryogauge", "relion5", "relion4", "relion3", "warp", "em", "deepfinder", "dynamo"}
 SCORED = {*ORIENTED, "eman2"}
 # of a position in Å: text with six decimals of voxels, float32 of voxels, whole voxels and a float32 shift
 PRECISION_A = {"cryogauge": 1e-9, "kaggle": 1e-9, "relion5": 1e-6, "napari": 1e-9, "eman2": 1e-9, "chimerax": 1e-6}
-PRECISION_A |= {"em": 1e-6, "imod": 5e-5, "dynamo": 1e-6, "relion4": 1e-5, "relion3": 1e-5, "deepfinder": 1e-5}
+PRECISION_A |= {"em": 1e-6, "imod": 5e-5, "dynamo": 1e-6, "relion4": 1e-5, "relion3": 1e-5, "warp": 1e-5}
+PRECISION_A |= {"deepfinder": 1e-5}
 NUMBERS = {"voxel_size_A": VOXEL_A, "shape": SHAPE}
 
 TABLE = pd.DataFrame(
@@ -41,7 +42,7 @@ TABLE = pd.DataFrame(
 @given(st.data())
 def test_round_trip(kind, tmp_path, data):
     one_tomogram = kind in ("imod", "eman2", "chimerax", "napari")
-    one_object = kind in ("relion5", "relion4", "relion3", "napari")
+    one_object = kind in ("relion5", "relion4", "relion3", "warp", "napari")
     table = data.draw(tables(tomograms=1 if one_tomogram else 3, objects=1 if one_object else 3))
     folder = tmp_path / "round"
     folder.mkdir()
@@ -95,7 +96,7 @@ def test_a_kind_is_known_by_its_content(kind, tmp_path):
 
 
 def test_names_that_look_like_numbers(tmp_path):
-    for kind in ("relion5", "relion4", "relion3", "em", "dynamo", "deepfinder"):
+    for kind in ("relion5", "relion4", "relion3", "warp", "em", "dynamo", "deepfinder"):
         written = write_picks_as(tmp_path / "picks", TABLE, kind, **NUMBERS)
         found = {
             name for path in written if path.suffix != ".doc" for name in read_picks_as(path, **NUMBERS)["tomogram"]

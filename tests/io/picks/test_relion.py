@@ -104,6 +104,7 @@ def test_written_for_a_project(tmp_path, tomograms):
     assert "rlnAutopickFigureOfMerit" not in blocks["particles"]
     (path,) = write_picks_as(tmp_path / "p5.star", table, "relion5", tomograms=tomograms)
     blocks = starfile.read(path, always_dict=True)
+    assert list(blocks) == ["particles"]  # RELION leaves half-filled optics groups as they are, and stops at them later
     assert list(blocks["particles"]["rlnCenteredCoordinateXAngst"]) == [-300.0, -300.0]
     assert list(blocks["particles"]["rlnCenteredCoordinateZAngst"]) == [-61.0, -60.0]
     with pytest.raises(BadInput, match="that of TS_9 is unknown"):

@@ -18,10 +18,12 @@ from cryogauge.io.picks.frame import ANGLES, Frame, PickFormat, log, read_bytes
 from cryogauge.io.picks.imod import IMOD
 from cryogauge.io.picks.relion import RELION3, RELION4, RELION5
 from cryogauge.io.picks.tomograms import numbering_file, read_tomograms
+from cryogauge.io.picks.warp import WARP, M
 from cryogauge.records import PICK_COLUMNS, BadInput, check_picks
 
 _FORMATS = (
-    OURS, CHALLENGE, NAPARI, RELION5, RELION4, RELION3, IMOD, EM, DEEPFINDER, CHIMERAX, EMAN2, EMAN2_LIST, DYNAMO,
+    OURS, CHALLENGE, NAPARI, RELION5, RELION4, WARP, RELION3, M, IMOD, EM, DEEPFINDER, CHIMERAX, EMAN2, EMAN2_LIST,
+    DYNAMO,
 )  # fmt: skip
 _BY_KIND = {each.kind: each for each in _FORMATS}
 _NUMBERED = (DYNAMO.kind, EM.kind, DEEPFINDER.kind)

@@ -1,4 +1,4 @@
-"""RELION's STAR files of particles in tomograms, versions 3, 4 and 5; Warp's and M's are the same.
+"""RELION's STAR files of particles in tomograms, versions 3, 4 and 5.
 
 Positions
     Version 3 (subtomograms): ``rlnCoordinateX/Y/Z`` in voxels of the tomogram ``rlnMicrographName``. Version 4:
@@ -29,7 +29,7 @@ from cryogauge.io.replace import replacing
 from cryogauge.io.tilts.relion import read_star
 from cryogauge.records import BadInput
 
-_PIXELS = ["rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ"]
+PIXELS = ["rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ"]
 _CENTRED = ["rlnCenteredCoordinateXAngst", "rlnCenteredCoordinateYAngst", "rlnCenteredCoordinateZAngst"]
 _SHIFTS_A = ["rlnOriginXAngst", "rlnOriginYAngst", "rlnOriginZAngst"]
 _SHIFTS = ["rlnOriginX", "rlnOriginY", "rlnOriginZ"]
@@ -38,29 +38,30 @@ _SUBTOMOGRAM = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubto
 _SCORES = ("rlnAutopickFigureOfMerit", "rlnLCCmax")
 _PIXEL_SIZE = "rlnTomoTiltSeriesPixelSize"
 _OBJECT = "rlnParticleName"
-_READ = {*_PIXELS, *_CENTRED, *_SHIFTS, *_SHIFTS_A, *_PARTICLE, *_SUBTOMOGRAM, *_SCORES, _OBJECT, "rlnOpticsGroup"}
+_READ = {*PIXELS, *_CENTRED, *_SHIFTS, *_SHIFTS_A, *_PARTICLE, *_SUBTOMOGRAM, *_SCORES, _OBJECT, "rlnOpticsGroup"}
 _READ |= {"rlnTomoName", "rlnMicrographName", "rlnPixelSize", "rlnDetectorPixelSize", "rlnMagnification"}
 
 
-def _is_star(head: bytes) -> bool:
+def is_star(head: bytes) -> bool:
+    """Whether a file's first bytes are of a STAR file."""
     return re.search(rb"(?m)^\s*data_", head) is not None
 
 
 def _recognises_5(head: bytes) -> bool:
-    return _is_star(head) and b"_rlnCenteredCoordinateZAngst" in head
+    return is_star(head) and b"_rlnCenteredCoordinateZAngst" in head
 
 
 def _recognises_4(head: bytes) -> bool:
-    return _is_star(head) and b"_rlnCoordinateZ" in head and b"_rlnTomoName" in head
+    return is_star(head) and b"_rlnCoordinateZ" in head and b"_rlnTomoName" in head
 
 
 def _recognises_3(head: bytes) -> bool:
-    return _is_star(head) and b"_rlnCoordinateZ" in head and b"_rlnTomoName" not in head
+    return is_star(head) and b"_rlnCoordinateZ" in head and b"_rlnTomoName" not in head
 
 
 def _read_5(path: Path, frame: Frame) -> pd.DataFrame:
-    particles, _ = _tables(path, _CENTRED, "RELION 5")
-    names = _names(path, particles, frame)
+    particles, _ = particle_tables(path, _CENTRED, "RELION 5")
+    names = tomogram_names(path, particles, frame)
     centres = {}
     for name in dict.fromkeys(names):
         extent = frame.extent_A(name)
@@ -71,27 +72,29 @@ def _read_5(path: Path, frame: Frame) -> pd.DataFrame:
             )
         centres[name] = extent / 2
     middle = np.array([centres[name] for name in names]).reshape(-1, 3)
-    return _picks(path, particles, frame, names, _numbers(path, particles, _CENTRED) + middle, None)
+    return picks_of(path, particles, frame, names, numbers(path, particles, _CENTRED) + middle, None)
 
 
 def _read_4(path: Path, frame: Frame) -> pd.DataFrame:
-    particles, optics = _tables(path, _PIXELS, "RELION 4")
-    names = _names(path, particles, frame)
+    particles, optics = particle_tables(path, PIXELS, "RELION 4")
+    names = tomogram_names(path, particles, frame)
     pixels = _tilt_series_pixels(path, particles, optics, names, frame)
-    return _picks(path, particles, frame, names, _numbers(path, particles, _PIXELS) * pixels[:, None], pixels)
+    return picks_of(path, particles, frame, names, numbers(path, particles, PIXELS) * pixels[:, None], pixels)
 
 
-def _read_3(path: Path, frame: Frame) -> pd.DataFrame:
-    particles, optics = _tables(path, _PIXELS, "RELION 3")
-    names = _names(path, particles, frame)
+def read_3(path: Path, frame: Frame) -> pd.DataFrame:
+    """Picks in voxels of the tomogram, with what a reader needs beside the file."""
+    particles, optics = particle_tables(path, PIXELS, "RELION 3")
+    names = tomogram_names(path, particles, frame)
     voxel = frame.voxel(path, _stated_voxel(path, particles, optics))
-    positions = _numbers(path, particles, _PIXELS) * voxel
-    picks = _picks(path, particles, frame, names, positions, np.full(len(names), voxel))
+    positions = numbers(path, particles, PIXELS) * voxel
+    picks = picks_of(path, particles, frame, names, positions, np.full(len(names), voxel))
     picks.attrs["voxel_size_A"] = voxel
     return picks
 
 
-def _tables(path: Path, needed: list[str], version: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def particle_tables(path: Path, needed: list[str], version: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Table of the particles, the one that has certain columns, and that of the optics groups, if any."""
     blocks = read_star(path)
     for table in blocks.values():
         if set(needed) <= set(table.columns):
@@ -99,7 +102,8 @@ def _tables(path: Path, needed: list[str], version: str) -> tuple[pd.DataFrame, 
     raise BadInput(f"{path} has no {', '.join(needed)}, as {version} has", "leave the kind out, or name another file")
 
 
-def _numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> np.ndarray:
+def numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Columns of a table as numbers, shape ``(row, column)``."""
     try:
         return table[columns].to_numpy(dtype=float)
     except (ValueError, TypeError) as error:
@@ -108,7 +112,8 @@ def _numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> np.ndarray:
         ) from error
 
 
-def _names(path: Path, particles: pd.DataFrame, frame: Frame) -> list[str]:
+def tomogram_names(path: Path, particles: pd.DataFrame, frame: Frame) -> list[str]:
+    """Names of the tomograms of all particles, as the file has them or as given."""
     if "rlnTomoName" in particles.columns:
         return list(particles["rlnTomoName"].astype(str))
     if "rlnMicrographName" in particles.columns:
@@ -123,14 +128,14 @@ def _tilt_series_pixels(
 ) -> np.ndarray:
     """Pixel of the tilt series of each particle, Å."""
     if _PIXEL_SIZE in particles.columns:
-        return _numbers(path, particles, [_PIXEL_SIZE])[:, 0]
+        return numbers(path, particles, [_PIXEL_SIZE])[:, 0]
     if optics is not None and _PIXEL_SIZE in optics.columns:
-        sizes = _numbers(path, optics, [_PIXEL_SIZE])[:, 0]
+        sizes = numbers(path, optics, [_PIXEL_SIZE])[:, 0]
         if len(sizes) == 1:
             return np.full(len(names), sizes[0])
         if "rlnOpticsGroup" in particles.columns and "rlnOpticsGroup" in optics.columns:
-            by_group = dict(zip(_numbers(path, optics, ["rlnOpticsGroup"])[:, 0], sizes, strict=True))
-            groups = _numbers(path, particles, ["rlnOpticsGroup"])[:, 0]
+            by_group = dict(zip(numbers(path, optics, ["rlnOpticsGroup"])[:, 0], sizes, strict=True))
+            groups = numbers(path, particles, ["rlnOpticsGroup"])[:, 0]
             if not set(groups) <= set(by_group):
                 raise BadInput(f"{path} has particles of an optics group that it does not describe", "mend the file")
             return np.array([by_group[group] for group in groups])
@@ -154,19 +159,19 @@ def _stated_voxel(path: Path, particles: pd.DataFrame, optics: pd.DataFrame | No
     for table in (particles, optics):
         for column in ("rlnPixelSize", "rlnMicrographPixelSize"):
             if table is not None and column in table.columns and len(table):
-                values = np.unique(_numbers(path, table, [column]))
+                values = np.unique(numbers(path, table, [column]))
                 return float(values[0]) if len(values) == 1 else None
     if "rlnDetectorPixelSize" in particles.columns and len(particles):
-        detector = _numbers(path, particles, ["rlnDetectorPixelSize"])[:, 0]
+        detector = numbers(path, particles, ["rlnDetectorPixelSize"])[:, 0]
         enlarged = np.full(len(detector), 1e4)
         if "rlnMagnification" in particles.columns:
-            enlarged = _numbers(path, particles, ["rlnMagnification"])[:, 0]
+            enlarged = numbers(path, particles, ["rlnMagnification"])[:, 0]
         values = np.unique(1e4 * detector / np.where(enlarged > 0, enlarged, np.nan))
         return float(values[0]) if len(values) == 1 else None
     return None
 
 
-def _picks(
+def picks_of(
     path: Path,
     particles: pd.DataFrame,
     frame: Frame,
@@ -174,30 +179,31 @@ def _picks(
     positions: np.ndarray,
     voxels: np.ndarray | None,
 ) -> pd.DataFrame:
+    """Particles at positions in Å, shape ``(pick, 3)``, less their shifts, as a table; voxels are those of shifts."""
     count, columns = len(particles), set(particles.columns)
     subtomogram = np.tile(np.eye(3), (count, 1, 1))
     if set(_SUBTOMOGRAM) <= columns:
-        subtomogram = turns.matrices(_numbers(path, particles, _SUBTOMOGRAM))
+        subtomogram = turns.matrices(numbers(path, particles, _SUBTOMOGRAM))
     shifts = np.zeros((count, 3))
     if set(_SHIFTS_A) <= columns:
-        shifts = _numbers(path, particles, _SHIFTS_A)
+        shifts = numbers(path, particles, _SHIFTS_A)
     elif set(_SHIFTS) <= columns and voxels is not None:
-        shifts = _numbers(path, particles, _SHIFTS) * voxels[:, None]
+        shifts = numbers(path, particles, _SHIFTS) * voxels[:, None]
     positions = positions - np.einsum("nij,nj->ni", subtomogram, shifts)
     angles = None
     if set(_PARTICLE) <= columns and set(_SUBTOMOGRAM) <= columns:
-        angles = turns.from_matrices(subtomogram @ turns.matrices(_numbers(path, particles, _PARTICLE)))
+        angles = turns.from_matrices(subtomogram @ turns.matrices(numbers(path, particles, _PARTICLE)))
     elif set(_PARTICLE) <= columns:
-        angles = _numbers(path, particles, _PARTICLE)
+        angles = numbers(path, particles, _PARTICLE)
     elif set(_SUBTOMOGRAM) <= columns:
-        angles = _numbers(path, particles, _SUBTOMOGRAM)
+        angles = numbers(path, particles, _SUBTOMOGRAM)
     score = next((name for name in _SCORES if name in columns), None)
     tell_left_out([name for name in particles.columns if name not in _READ], path)
     return picks_table(
         names,
         _objects(particles, frame),
         positions,
-        None if score is None else _numbers(path, particles, [score])[:, 0],
+        None if score is None else numbers(path, particles, [score])[:, 0],
         angles,
     )
 
@@ -223,8 +229,7 @@ def _write_5(path: Path, table: pd.DataFrame, frame: Frame) -> list[Path]:
         centres[name] = extent / 2
     middle = np.array([centres[name] for name in names])
     columns = {"rlnTomoName": names, **_columns(_CENTRED, positions_A(table) - middle), **_rest(table)}
-    pixels = {each.name: each.pixel_size_A for each in frame.tomograms if each.pixel_size_A}
-    return _write(path, columns, [pixels[name] for name in names] if set(names) <= set(pixels) else None)
+    return _write(path, columns, None)  # RELION makes whole optics groups from tomograms.star where a file has none
 
 
 def _write_4(path: Path, table: pd.DataFrame, frame: Frame) -> list[Path]:
@@ -238,14 +243,18 @@ def _write_4(path: Path, table: pd.DataFrame, frame: Frame) -> list[Path]:
         )
     pixels = [listed.get(name) or float(frame.voxel_size_A or 0.0) for name in names]
     places = positions_A(table) / np.array(pixels)[:, None]
-    return _write(path, {"rlnTomoName": names, **_columns(_PIXELS, places), **_rest(table)}, pixels)
+    return _write(path, {"rlnTomoName": names, **_columns(PIXELS, places), **_rest(table)}, pixels)
 
 
 def _write_3(path: Path, table: pd.DataFrame, frame: Frame) -> list[Path]:
-    voxel = frame.voxel(path)
+    return write_voxels(path, table, frame.voxel(path), [f"{name}.mrc" for name in table["tomogram"].astype(str)])
+
+
+def write_voxels(path: Path, table: pd.DataFrame, voxel: float, files: list[str]) -> list[Path]:
+    """Write picks in voxels of their tomograms, which ``rlnMicrographName`` names; the files written."""
     columns: dict[str, Any] = {
-        "rlnMicrographName": [f"{name}.mrc" for name in table["tomogram"].astype(str)],
-        **_columns(_PIXELS, positions_A(table) / voxel),
+        "rlnMicrographName": files,
+        **_columns(PIXELS, positions_A(table) / voxel),
         **_rest(table),
         "rlnMagnification": np.full(len(table), 1e4),
         "rlnDetectorPixelSize": np.full(len(table), voxel),
@@ -288,4 +297,4 @@ def _write(path: Path, columns: dict[str, Any], pixels: list[float] | None) -> l
 
 RELION5 = PickFormat("relion5", ".star", _recognises_5, _read_5, _write_5, one_object=True, angles=True, scores=True)
 RELION4 = PickFormat("relion4", ".star", _recognises_4, _read_4, _write_4, one_object=True, angles=True, scores=True)
-RELION3 = PickFormat("relion3", ".star", _recognises_3, _read_3, _write_3, one_object=True, angles=True, scores=True)
+RELION3 = PickFormat("relion3", ".star", _recognises_3, read_3, _write_3, one_object=True, angles=True, scores=True)
