@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cryogauge.cli.audit import LABEL_EXAMPLES, label_audit
 from cryogauge.cli.options import BrowserOption, HostOption, PixelSizeOption, PortOption, TokenOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 label_app = typer.Typer(
     help="Have people judge slices, and see how well they agree.", rich_markup_mode=MARKUP, no_args_is_help=True
 )
+label_app.command("audit", epilog=examples(*LABEL_EXAMPLES))(label_audit)
 LabelsArgument = Annotated[
     str,
     typer.Argument(metavar="LABELS", help="A SQLite file, a PostgreSQL URL or an exported .csv.", show_default=False),
