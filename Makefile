@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint explore docs bench validate train clean
+.PHONY: help install demo test lint explore docs bench validate train train-picker clean
 
 help:
 	@echo "make demo                 simulate, reconstruct, degrade, score and rank a small tomogram (minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make validate [ONLY=name] how good the judgement is, into docs/figures.json"
 	@echo "make bench [ONLY=name]    how fast and how small it is, into docs/figures.json"
 	@echo "make train                the shipped weights again, in stages that resume (hours)"
+	@echo "make train-picker         the shipped picker again (an hour)"
 	@echo "make install              only create .venv"
 
 # torch first and pinned, so that nothing else chooses another build of it.
@@ -57,6 +58,12 @@ validate: $(STAMP)
 
 train: $(STAMP)
 	$(BIN)/cryogauge train slice-quality --out work/compact
+
+train-picker: $(STAMP)
+	$(BIN)/cryogauge simulate phantom --out work/phantoms --count 7 --seed 502 --types wbp
+	OMP_NUM_THREADS=1 $(BIN)/cryogauge train picker work/phantoms/copick.json --user phantom --seed 502 \
+		--minutes 30 --out work/picker
+	$(BIN)/python -m tools.ship_picker work/picker
 
 clean:
 	rm -rf build dist site demo .pytest_cache .ruff_cache .import_linter_cache

@@ -125,10 +125,39 @@ def model_card_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def picker_card_page() -> str:
+    """The page of the shipped picker, from the card beside its weights, in Markdown."""
+    from cryogauge.learn.weights import read_card
+    from cryogauge.pick.shipped import SHIPPED, picker_weights
+
+    card = read_card(picker_weights(SHIPPED))
+    thresholds = card.tables["thresholds"]
+    kinds = [
+        f"| {name} | {each['radius_A']:g} | {thresholds[name]:.2f} |" for name, each in card.tables["objects"].items()
+    ]
+    parts = [
+        f"# The picker {SHIPPED}",
+        f"Written from the card that travels with the weights, `cryogauge/weights/{SHIPPED}.json`.",
+        "It finds the six species of the CZII challenge in tomograms of 10 Å: `cryogauge pick predict` without "
+        "`--model`. How it does on simulated tomograms that it has not seen stands in "
+        "[Measured figures](../figures.md); how to go on from it on labelled tomograms of your own, in "
+        "[Find particles](../how-to/find-particles.md).",
+        "## How it was made",
+        f"- Data: {card.data}, seed {card.seed}; code version {card.code_version}.\n"
+        f"- Network: `{card.recipe}`.\n- Again: `make train-picker`.",
+        "## Kinds",
+        "\n".join(["| kind | radius, Å | lowest score of a pick |", "| --- | ---: | ---: |", *kinds]),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in card.limits),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 PAGES = {
     "reference/cli.md": cli_page,
     "reference/python.md": python_page,
     "model-cards/compact.md": model_card_page,
+    "model-cards/czii.md": picker_card_page,
 }
 
 if __name__ == "__main__":

@@ -100,6 +100,14 @@ def test_a_batch_goes_on_without_what_cannot_be_picked(tmp_path, weights, run):
     assert set(kept["tomogram"]) <= {"good"}
 
 
+def test_without_a_model_it_finds_the_six_species_by_the_one_that_comes_with_it(tmp_path, run):
+    write_mrc(tmp_path / "one.mrc", draw_world(0)[0], VOXEL_A)
+    done = run("pick", "predict", "one.mrc", "--out", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["picks"]) == 6
+    assert "czii.safetensors" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_thresholds_cut_and_all_keeps(tmp_path, run):
     data, _ = draw_world(0)
     write_mrc(tmp_path / "one.mrc", data, VOXEL_A)
@@ -119,6 +127,10 @@ def test_thresholds_cut_and_all_keeps(tmp_path, run):
         (("train", "picker", "x.json", "--out", "o", "--minutes", 1, "--steps", 1), "both say how long"),
         (("pick", "predict", "one.mrc", "--model", "none.safetensors", "--out", "o"), "none.safetensors"),
         (("pick", "predict", "one.mrc", "--model", "picker.safetensors", "--out", "o", "--save-as", "a/1"), "copick"),
+        (("pick", "predict", "none.json", "--out", "o", "--save-as", "a/1"), "copick"),
+        (("pick", "predict", "one.mrc", "--model", "czi", "--out", "o"), "no picker is called 'czi'"),
+        (("train", "picker", "x.json", "--start", "czi", "--out", "o"), "no picker is called 'czi'"),
+        (("train", "picker", "x.json", "--preset", "robpicker", "--out", "o"), "a clean set"),
     ],
 )
 def test_wrong_calls_exit_with_2_and_one_line(tmp_path, weights, run, call, message):

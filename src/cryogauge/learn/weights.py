@@ -54,6 +54,11 @@ def save_weights(model: "nn.Module", card: ModelCard, path: Path) -> None:
     part = path.with_suffix(".part")
     save_file(tensors, part)
     part.replace(path)
+    write_card(card, path)
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write the card of a weights file beside it."""
     path.with_suffix(".json").write_text(json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n")
 
 

@@ -47,7 +47,7 @@ def is_config(path: Path) -> bool:
     """Whether a file is a copick configuration."""
     try:
         document = json.loads(path.read_bytes()) if path.suffix.lower() == ".json" else None
-    except ValueError:
+    except (ValueError, FileNotFoundError):
         return False
     return isinstance(document, dict) and {"pickable_objects", "overlay_root"} <= document.keys()
 
