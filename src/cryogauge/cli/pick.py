@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cryogauge.cli.audit import APPLY_EXAMPLES, AUDIT_EXAMPLES, audit, audit_apply
+from cryogauge.cli.average import EXAMPLES as AVERAGE_EXAMPLES
+from cryogauge.cli.average import average
 from cryogauge.cli.options import DeviceOption, PixelSizeOption, TomogramWorkersOption, parse_size
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
 
@@ -13,6 +16,10 @@ pick_app = typer.Typer(
     rich_markup_mode=MARKUP,
     epilog=examples("cryogauge pick convert particles.star --out picks.csv --tomograms tomograms.star"),
 )
+
+pick_app.command("audit", epilog=examples(*AUDIT_EXAMPLES))(audit)
+pick_app.command("audit-apply", epilog=examples(*APPLY_EXAMPLES))(audit_apply)
+pick_app.command("average", epilog=examples(*AVERAGE_EXAMPLES))(average)
 
 _BY_ENDING = {
     ".tbl": "dynamo",
@@ -47,6 +54,7 @@ def _objects(texts: list[str]) -> dict[int, str]:
     epilog=examples(
         "cryogauge pick convert particles.star --out picks.csv --tomograms tomograms.star",
         "cryogauge pick convert picks.csv --out picks.star --to relion5 --size 184,630,630 --voxel-size 10.012",
+        "cryogauge pick convert picks.csv --out picks.star --to warp --voxel-size 10",
         "cryogauge pick convert TS_01.mod TS_02.mod --out picks.csv --voxel-size 13.48",
         "cryogauge pick convert motl.em --out picks.tbl --voxel-size 7.8 --tomograms tomograms.vll --object 1=capsid",
     ),
@@ -64,6 +72,7 @@ def convert(
             "relion5",
             "relion4",
             "relion3",
+            "warp",
             "imod",
             "em",
             "deepfinder",
@@ -140,6 +149,8 @@ def convert(
     kinds = ", ".join(f"{count} {name}" for name, count in counts.items())
     count = table["tomogram"].nunique()
     tell(f"{len(table)} picks in {count} tomogram{'' if count == 1 else 's'}: {kinds}")
+    if kind == "warp":
+        tell(f"WarpTools ts_export_particles takes them with --coords_angpix {voxel_size:g}")
 
 
 def _kind(out: Path) -> str:
@@ -149,7 +160,7 @@ def _kind(out: Path) -> str:
     if kind is None:
         raise BadInput(
             f"the ending of {out} does not say what to write",
-            "say it with --to relion5, relion4 or relion3" if out.suffix == ".star" else "say it with --to",
+            "say it with --to relion5, relion4, relion3 or warp" if out.suffix == ".star" else "say it with --to",
         )
     return kind
 
