@@ -1,0 +1,204 @@
+"""Learning from labels with errors, beside plain training: tomograms like SHREC's, one row a way of learning.
+
+Four tomograms whose labels lack 40 % of the particles and are wrong in 10 %, one whose labels are trusted, four to be
+judged by; twelve species in four sizes. Every row sees the same five tomograms and has the same network:
+
+- ``plain`` learns from noisy and trusted labels together;
+- ``tuned`` does, for three quarters of its time, and then goes on from the trusted ones alone;
+- ``robpicker``, and ``dr`` and ``lc`` with one half of it, learn from the noisy labels, the trusted ones judging.
+
+Rows are compared at equal steps, and at the time that ``robpicker`` took for them, on one core. Thresholds are chosen
+on half of the judged tomograms and used on the other half, for all rows alike: what a row has seen does not help it.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cryogauge.io.json_file import write_json_file
+from cryogauge.pick.challenge.matching import one_to_one
+from cryogauge.pick.challenge.rules import Rules
+from cryogauge.pick.networks import NetworkPlan
+from cryogauge.pick.patches import LabelledTomogram, Sampling, normalised
+from cryogauge.pick.predict import picks_of, probability_map
+from cryogauge.pick.presets import Preset, find_preset
+from cryogauge.pick.robust.plan import Robust
+from cryogauge.pick.thresholds import above, tune_thresholds
+from cryogauge.pick.training import train_network
+from cryogauge.records import PickObject
+from cryogauge.records.shrec import SHREC_CLASSES, SHREC_GROUPS, SHREC_KINDS, SHREC_VOXEL_A
+from cryogauge.simulate.label_noise import LabelNoise, noisy_picks
+from cryogauge.simulate.shrec import ShrecSettings, make_shrec
+from validation.held_out import WORK
+from validation.picking import REVISION, digest
+
+SEEDS = (0, 1, 2)
+STEPS = 1500
+NOISE = LabelNoise(miss_rate=0.4, false_rate=0.1)
+_NOISY, _CLEAN, _JUDGED = 4, 1, 4
+#: The first seed of the tomograms that all are judged by; those of the training sets follow ``1000 (seed + 1)``.
+_JUDGED_SEED = 900
+_KINDS = {each.name: each for each in SHREC_KINDS}
+OBJECTS = tuple(PickObject(name, i, _KINDS[name].radius_A) for i, name in enumerate(SHREC_CLASSES[2019], start=1))
+GROUPS = {group: [each.name for each in OBJECTS if _KINDS[each.name].group == group] for group in SHREC_GROUPS}
+RULES = Rules(OBJECTS, beta=1.0, radius_factor=1.0)
+#: ``fast``, narrower, on smaller patches: a step takes a third of the time.
+BASE = replace(
+    find_preset("fast"), network=NetworkPlan("fast", stride=2, multiple=8, architecture={"width": 16}),
+    sampling=Sampling((48, 48, 48), batch=4), averaging=0.99,
+)  # fmt: skip
+_OURS = find_preset("robpicker").robust
+assert _OURS is not None
+LEVELS: dict[str, Robust | None] = {
+    "plain": None,
+    "tuned": None,
+    "dr": replace(_OURS, correction="none"),
+    "lc": replace(_OURS, reweighting="none"),
+    "robpicker": _OURS,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """Tomograms with what is labelled in them, and with what is there."""
+
+    tomograms: tuple[np.ndarray, ...]
+    labels: pd.DataFrame
+    truth: pd.DataFrame
+    names: tuple[str, ...]
+    removed: pd.DataFrame
+
+    def labelled(self, *, true: bool = False, first: int = 0, last: int | None = None) -> list[LabelledTomogram]:
+        """Some of them, with their labels or, when ``true``, with what is there."""
+        numbers = {each.name: each.label for each in OBJECTS}
+        out = []
+        for name, data in list(zip(self.names, self.tomograms, strict=True))[first:last]:
+            table = self.truth if true else self.labels
+            there = table[table["tomogram"] == name]
+            places = there[["z_A", "y_A", "x_A"]].to_numpy(float) / SHREC_VOXEL_A
+            out.append(LabelledTomogram(name, data, places, there["object"].map(numbers).to_numpy(int)))
+        return out
+
+
+def training_world(seed: int, *, small: bool) -> World:
+    """Noisy tomograms first, then the trusted one, whose labels are as they are."""
+    names, tomograms, truth = _tomograms(1000 * (seed + 1), 3 if small else _NOISY + _CLEAN, small=small)
+    wrong = truth[truth["tomogram"] != names[-1]]
+    z_A, y_A, x_A = (SHREC_VOXEL_A * (n - 1) for n in tomograms[0].shape)
+    edges = dict.fromkeys(names, (z_A, y_A, x_A))
+    made = noisy_picks(wrong, NOISE, seed=seed, shapes_A=edges, objects=OBJECTS)
+    labels = pd.concat([made.labels, truth[truth["tomogram"] == names[-1]]], ignore_index=True)
+    return World(tomograms, labels, truth, names, made.removed)
+
+
+def judged_world(*, small: bool) -> World:
+    """Tomograms that no row has seen."""
+    names, tomograms, truth = _tomograms(_JUDGED_SEED, 2 if small else _JUDGED, small=small)
+    return World(tomograms, truth, truth, names, truth.iloc[:0])
+
+
+@lru_cache(maxsize=4)
+def _tomograms(first: int, count: int, *, small: bool) -> tuple[tuple[str, ...], tuple[np.ndarray, ...], pd.DataFrame]:
+    settings = ShrecSettings(shape=(40, 96, 96) if small else (64, 224, 224))
+    folder = WORK / f"robust-{digest(settings, code=())}"
+    folder.mkdir(parents=True, exist_ok=True)
+    names, tomograms, tables = [], [], []
+    for seed in range(first, first + count):
+        grey, table = folder / f"{seed}.npy", folder / f"{seed}.csv"
+        if not table.exists():
+            made = make_shrec(settings, seed)
+            np.save(grey, normalised(made.data))
+            places = made.particles[["x", "y", "z"]].to_numpy(float) * SHREC_VOXEL_A
+            picks = pd.DataFrame(places, columns=["x_A", "y_A", "z_A"]).assign(
+                tomogram=f"t{seed}", object=made.particles["object"].to_numpy(), score=1.0,
+                **{angle: made.particles[angle].to_numpy() for angle in ("rot", "tilt", "psi")},
+            )  # fmt: skip
+            picks.to_csv(table, index=False)
+        names.append(f"t{seed}")
+        tomograms.append(np.load(grey, mmap_mode="r"))
+        tables.append(pd.read_csv(table))
+    return tuple(names), tuple(tomograms), pd.concat(tables, ignore_index=True)
+
+
+def row(name: str, seed: int, *, small: bool, seconds: float | None = None) -> dict[str, float]:
+    """F1 of each species, and the seconds that learning took; for so many seconds in place of so many steps.
+
+    What was measured before is taken from ``work/``.
+    """
+    preset = replace(BASE, robust=LEVELS[name])
+    steps = 12 if small else STEPS
+    timed = "steps" if seconds is None else "time"
+    folder = WORK / f"robust-{name}-{timed}-{seed}-{digest(preset, NOISE, steps, small, REVISION)}"
+    known = folder / "row.json"
+    if not known.exists():
+        world = training_world(seed, small=small)
+        network = _taught(name, preset, world, seed, folder, steps, seconds)
+        spent = json.loads((folder / "seconds.json").read_text())["seconds"]
+        write_json_file(known, {"seconds": spent} | f1_by_kind(network, preset, judged_world(small=small)))
+    return {key: float(value) for key, value in json.loads(known.read_text()).items()}
+
+
+def _taught(
+    name: str, preset: Preset, world: World, seed: int, folder: Path, steps: int, seconds: float | None
+) -> torch.nn.Module:
+    clean = world.labelled(true=True, first=-1)
+    if name in ("plain", "tuned"):
+        parts: list[tuple[Sequence[LabelledTomogram], float]] = [(world.labelled(), 1.0)]
+        if name == "tuned":
+            parts = [(world.labelled(), 0.75), (clean, 0.25)]
+        trusted: Sequence[LabelledTomogram] = ()
+    else:
+        parts, trusted = [(world.labelled(last=-1), 1.0)], clean
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    network, spent = None, 0.0
+    try:
+        for number, (tomograms, part) in enumerate(parts):
+            began, start, network = time.monotonic(), network, None
+            while network is None:
+                network = train_network(
+                    tomograms, OBJECTS, SHREC_VOXEL_A, preset, folder / f"part-{number}", seed=seed, start=start,
+                    clean=trusted, steps=round(part * steps) if seconds is None else None,
+                    minutes=None if seconds is None else part * seconds / 60.0,
+                )  # fmt: skip
+            spent += time.monotonic() - began
+    finally:
+        torch.set_num_threads(threads)
+    assert network is not None
+    write_json_file(folder / "seconds.json", {"seconds": spent})
+    return network
+
+
+def found(network: torch.nn.Module, preset: Preset, world: World) -> pd.DataFrame:
+    """Picks in every tomogram, above no threshold."""
+    tables = [
+        picks_of(probability_map([network], data, preset), OBJECTS, SHREC_VOXEL_A, preset, name)
+        for name, data in zip(world.names, world.tomograms, strict=True)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def f1_by_kind(network: torch.nn.Module, preset: Preset, world: World) -> dict[str, float]:
+    """F1 of each species: a pick inside a particle of its kind, one to one (RobPicker, equations 16–18)."""
+    picks = found(network, preset, world)
+    half = len(world.names) // 2
+    kept = []
+    for chosen, used in ((world.names[:half], world.names[half:]), (world.names[half:], world.names[:half])):
+        thresholds = tune_thresholds(
+            world.truth[world.truth["tomogram"].isin(chosen)], picks[picks["tomogram"].isin(chosen)], RULES
+        )
+        kept.append(above(picks[picks["tomogram"].isin(used)], thresholds))
+    table = one_to_one(world.truth, pd.concat(kept, ignore_index=True), RULES).set_index("object")
+    return {str(name): float(value) for name, value in table["f1"].items()}
+
+
+def mean_of(row: dict[str, float], groups: Sequence[str]) -> float:
+    """Mean F1 of the species of some groups of sizes."""
+    return float(np.mean([row[name] for group in groups for name in GROUPS[group]]))
