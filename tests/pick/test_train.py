@@ -185,9 +185,9 @@ def test_one_in_seven_is_kept_out():
     drawn = set()
     for seed in range(20):
         labelled = labelled_set({f"t{i:02d}": "ab" for i in range(14)})
-        learned, kept = train._split(labelled, Order(LabelledSource("x"), seed=seed))
+        learned, kept = train._split(labelled, None, Order(LabelledSource("x"), seed=seed))
         assert (len(learned), len(kept)) == (12, 2)
-        assert train._split(labelled, Order(LabelledSource("x"), seed=seed)) == (learned, kept)
+        assert train._split(labelled, None, Order(LabelledSource("x"), seed=seed)) == (learned, kept)
         drawn |= set(kept)
     assert len(drawn) > 10, "all may be kept out"
 
@@ -195,11 +195,11 @@ def test_one_in_seven_is_kept_out():
 def test_what_is_kept_out_holds_many_kinds_and_leaves_each_some():
     kinds = {f"t{i:02d}": "a" for i in range(10)} | {"t10": "bc", "t11": "bc", "t12": "d", "t13": "ad"}
     for seed in range(10):
-        _, kept = train._split(labelled_set(kinds), Order(LabelledSource("x"), seed=seed))
+        _, kept = train._split(labelled_set(kinds), None, Order(LabelledSource("x"), seed=seed))
         assert set(kept) & {"t10", "t11"}
         assert set("".join(kinds[name] for name in kept)) == set("abcd")
         only = labelled_set(kinds | {"t12": "a", "t13": "def"})
-        _, kept = train._split(only, Order(LabelledSource("x"), seed=seed))
+        _, kept = train._split(only, None, Order(LabelledSource("x"), seed=seed))
         assert "t13" not in kept, "no other has its kinds to learn from"
 
 
