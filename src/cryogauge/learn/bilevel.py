@@ -148,8 +148,6 @@ class UpperLevel:
         self.optimiser, self.every, self.radius = optimiser, every, radius
         self.inner = [p for p in network.parameters() if p.requires_grad]
         self.steps = 0
-        #: Of the last clean batch.
-        self.last_clean_loss = math.nan
         self._before: list[Tensor] = []
 
     def before_step(self) -> None:
@@ -165,7 +163,6 @@ class UpperLevel:
         if not self._before:
             return
         clean = self.clean_loss(self.network)
-        self.last_clean_loss = float(clean.detach())
         slopes = dict(zip((id(p) for p in _stepped(optimiser)), step_slopes(optimiser), strict=True))
         towards = torch.autograd.grad(clean, self.inner)
         direction = [slopes[id(weight)] * each for weight, each in zip(self.inner, towards, strict=True)]

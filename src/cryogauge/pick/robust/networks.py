@@ -81,8 +81,3 @@ def head_of(network: "nn.Module") -> "nn.Conv3d":
             "choose deepfinder, deepfindet or fast, or correct from its prediction",
         )
     return head
-
-
-def parameters(network: "nn.Module") -> int:
-    """How many parameters a network has."""
-    return sum(each.numel() for each in network.parameters())
