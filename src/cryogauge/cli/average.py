@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cryogauge.cli.options import PixelSizeOption
+from cryogauge.cli.options import PathsArgument, PixelSizeOption
 from cryogauge.cli.terminal import DebugOption, JsonOption, complain, print_json, tell
 
 if TYPE_CHECKING:
@@ -27,14 +27,7 @@ EXAMPLES = (
 
 
 def average(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATHS...",
-            help="Tomograms, folders of them, globs, .txt lists of paths, or a copick configuration.",
-            show_default=False,
-        ),
-    ],
+    paths: PathsArgument,
     object_: Annotated[
         str, typer.Option("--object", metavar="NAME", help="The kind of particle, as the picks call it.")
     ],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cryogauge.cli.audit import LABEL_EXAMPLES, label_audit
-from cryogauge.cli.options import BrowserOption, HostOption, PixelSizeOption, PortOption, TokenOption
+from cryogauge.cli.options import BrowserOption, HostOption, PathsArgument, PixelSizeOption, PortOption, TokenOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
 
 if TYPE_CHECKING:
@@ -32,14 +32,7 @@ LabelsArgument = Annotated[
     ),
 )
 def label_slices(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATHS...",
-            help="Tomograms, folders of them, globs, .txt lists of paths, or a copick configuration.",
-            show_default=False,
-        ),
-    ],
+    paths: PathsArgument,
     labels: Annotated[
         str, typer.Option("--labels", metavar="FILE", help="SQLite file or PostgreSQL URL that keeps the labels.")
     ],

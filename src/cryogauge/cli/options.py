@@ -28,6 +28,14 @@ GainOption = Annotated[
 ]
 SeriesWorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tilt series at a time.")]
 
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATHS...",
+        help="Tomograms, folders of them, globs, .txt lists of paths, or a copick configuration.",
+        show_default=False,
+    ),
+]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where the network runs.")]
 TomogramWorkersOption = Annotated[
     int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time; one takes all cores by itself.")

@@ -8,7 +8,7 @@ import typer
 from cryogauge.cli.audit import APPLY_EXAMPLES, AUDIT_EXAMPLES, audit, audit_apply
 from cryogauge.cli.average import EXAMPLES as AVERAGE_EXAMPLES
 from cryogauge.cli.average import average
-from cryogauge.cli.options import DeviceOption, PixelSizeOption, TomogramWorkersOption, parse_size
+from cryogauge.cli.options import DeviceOption, PathsArgument, PixelSizeOption, TomogramWorkersOption, parse_size
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
 
 pick_app = typer.Typer(
@@ -175,14 +175,7 @@ def _kind(out: Path) -> str:
     ),
 )
 def predict(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATHS...",
-            help="Tomograms, folders of them, globs, .txt lists of paths, or a copick configuration.",
-            show_default=False,
-        ),
-    ],
+    paths: PathsArgument,
     out: Annotated[
         Path,
         typer.Option("--out", metavar="DIR", help="Folder for the picks; run again, it does only what is missing."),
