@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint explore docs bench validate train train-picker clean
+.PHONY: help install demo test lint explore docs bench validate train train-picker train-class-grader clean
 
 help:
 	@echo "make demo                 simulate, reconstruct, degrade, score and rank a small tomogram (minutes)"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench [ONLY=name]    how fast and how small it is, into docs/figures.json"
 	@echo "make train                the shipped weights again, in stages that resume (hours)"
 	@echo "make train-picker         the shipped picker again (an hour)"
+	@echo "make train-class-grader   a grader of class averages like the shipped one, from nothing (hours)"
 	@echo "make install              only create .venv"
 
 # torch first and pinned, so that nothing else chooses another build of it.
@@ -64,6 +65,12 @@ train-picker: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/cryogauge train picker work/phantoms/copick.json --user phantom --seed 502 \
 		--minutes 30 --out work/picker
 	$(BIN)/python -m tools.ship_picker work/picker
+
+train-class-grader: $(STAMP)
+	$(BIN)/cryogauge simulate classes --out work/classes --count 3000 --classes 20 --seed 307
+	OMP_NUM_THREADS=1 $(BIN)/cryogauge train class-grader work/classes --minutes 60 --seed 1 --device cpu \
+		--out work/class-grader
+	$(BIN)/python -m tools.ship_grader work/class-grader
 
 clean:
 	rm -rf build dist site demo .pytest_cache .ruff_cache .import_linter_cache

@@ -38,7 +38,7 @@ def _ratio(preset: Preset, *, small: bool) -> float:
     assert preset.robust is not None
     torch.set_num_threads(1)
     network = build(preset.network, outputs).to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue] no stub
-    noisy, clean = (_batch(seed, edge, preset, outputs) for seed in range(2))
+    noisy, clean = (made_batch(seed, edge, preset, outputs) for seed in range(2))
     plan = replace(preset.robust, every=1)
     kinds = range(1, len(CZII_OBJECTS) + 1)
     loss, level = two_levels(network, plan, outputs, repeat(clean), kinds, peaks=peaks, device="cpu")
@@ -68,7 +68,8 @@ def _step(optimiser: torch.optim.Optimizer, weights: list[torch.nn.Parameter], v
     optimiser.step()
 
 
-def _batch(seed: int, edge: int, preset: Preset, outputs: int) -> tuple[np.ndarray, np.ndarray]:
+def made_batch(seed: int, edge: int, preset: Preset, outputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of noise and targets of the preset's form, in patches of that edge."""
     rng = np.random.default_rng(seed)
     image = rng.normal(size=(_BATCH, 1, edge, edge, edge)).astype(np.float32)
     small = edge // preset.network.stride

@@ -81,6 +81,11 @@ def test_our_formats_come_through_the_entry_points():
     assert all(formats[name].name == name for name in ("mrc", "hdf", "zarr", "tiff", "copick"))
 
 
+def test_our_drivers_come_through_the_entry_points():
+    drivers = {entry.name: entry.load() for entry in entry_points(group="cryogauge.drivers")}
+    assert {"simulated", "serialem", "temscript", "epu", "leginon"} <= drivers.keys()
+
+
 def test_weights_are_small_and_carry_their_cards():
     weights = sorted((PACKAGE / "weights").glob("*.safetensors"))
     assert weights, "no weights are shipped"

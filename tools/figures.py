@@ -121,8 +121,12 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _write(entries: dict[str, dict[str, Any]], path: Path) -> None:
-    """Entries in the order of the declarations, with goals and notes as declared now."""
+    """Entries in the order of the declarations, with goals and notes as declared now.
+
+    Names that are not declared stay, at the end: a process that began before they were declared knows nothing of them.
+    """
     ordered = [_entry(figure, entries[figure.name]) for figure in FIGURES if figure.name in entries]
+    ordered += [entries[name] for name in entries.keys() - {figure.name for figure in FIGURES}]
     replacement = path.with_suffix(".tmp")
     replacement.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
     replacement.replace(path)

@@ -10,6 +10,17 @@ _PHANTOM = "simulated phantoms; trained on 7, tested on 10 or more unseen; mean 
 _UNTAUGHT = "simulated phantoms; thresholds chosen on two, judged on ten others; shows that they are hard"
 _SHIPPED = "ten simulated phantoms of other seeds; trained only on simulation of the same kind"
 _ROBUST = "simulated tomograms of twelve species; 40 % of the labels missing, 10 % false; mean of three seeds"
+_CLASSES = "simulated averages of structures never learned from; trained only on simulation"
+_GRIDS = "220 simulated grids of all kinds"
+_MICROGRAPHS = "simulated micrographs of seeds that chose nothing"
+_LABELLED = "18 labelled real thumbnails, none learned from; trained only on simulation"
+_SCREENED = "eleven grids of one specimen on the simulated microscope; a thousand faults"
+_SELECTED = "simulated grids; learned from 8, measured on 16 others; a made-up operator"
+_LIVE = "ten grids, 1,000 squares, a log that grows; exposures of 4,096² in the disk's cache"
+_COUNTED = "simulated exposures whose every particle is known; looked at before and after one change"
+_MAPS = "simulated maps of one real structure, 1.5 to 4 Å; the model has no error"
+_RELION = "simulated particles"
+_ROBUST_ONE = "the same tomograms and labels, one seed"
 _PLATELETS = "ten simulated platelets of 152 fractions, 400 e⁻/Å²; trained only on simulation"
 
 
@@ -147,6 +158,8 @@ FIGURES: tuple[Figure, ...] = (
         ("phantom_weighted_f4_fast", "the same of `fast`", "", ">= 0.75", _PHANTOM),
         ("phantom_weighted_f4_deepfindet", "the same of `deepfindet`", "", "", _PHANTOM),
         ("phantom_weighted_f4_deepfinder", "the same of `deepfinder`", "", "", _PHANTOM),
+        ("phantom_f4_one_seed_deepfindet", "the same of `deepfindet`, one training set", "", "", _PHANTOM),
+        ("phantom_f4_one_seed_deepfinder", "the same of `deepfinder`, one training set", "", "", _PHANTOM),
         (
             "few_shot_fraction",
             "part of the F4 of seven labelled tomograms that one reaches after simulation",
@@ -193,7 +206,39 @@ FIGURES: tuple[Figure, ...] = (
         ("robpicker_large_f1_loss", "largest loss of F1 of a large species", "", "<= 0.02", _ROBUST),
         ("dr_only_f1_gain", "gain as above with reweighting alone", "", "", _ROBUST),
         ("lc_only_f1_gain", "gain as above with label correction alone", "", "", _ROBUST),
-        ("label_audit_recall", "removed labels among as many first suggestions", "", ">= 0.7", _ROBUST),
+        (
+            "label_errors_f1_cost",
+            "what the errors cost plain training of that F1",
+            "",
+            "",
+            _ROBUST,
+        ),
+        ("robpicker_small_f1_gain_untuned", "the gain, picks by a probability of a half", "", "", _ROBUST),
+        ("robpicker_large_f1_loss_untuned", "the largest loss, likewise", "", "", _ROBUST),
+        ("dr_only_f1_gain_untuned", "gain of reweighting alone, likewise", "", "", _ROBUST),
+        ("lc_only_f1_gain_untuned", "gain of label correction alone, likewise", "", "", _ROBUST),
+        ("label_errors_f1_cost_untuned", "that cost, picks by a probability of a half", "", "", _ROBUST),
+        ("robpicker_small_f1_gain_one_seed", "the gain of the first seed alone", "", "", _ROBUST_ONE),
+        ("robpicker_large_f1_loss_one_seed", "the largest loss of the first seed alone", "", "", _ROBUST_ONE),
+        ("dr_only_f1_gain_one_seed", "gain of reweighting alone, first seed", "", "", _ROBUST_ONE),
+        ("lc_only_f1_gain_one_seed", "gain of label correction alone, first seed", "", "", _ROBUST_ONE),
+        (
+            "label_errors_f1_cost_one_seed",
+            "what the errors cost plain training of that F1",
+            "",
+            "",
+            _ROBUST_ONE,
+        ),
+        ("robpicker_small_f1_gain_untuned_one_seed", "the gain, picks by a probability of a half", "", "", _ROBUST_ONE),
+        ("robpicker_large_f1_loss_untuned_one_seed", "the largest loss, likewise", "", "", _ROBUST_ONE),
+        ("dr_only_f1_gain_untuned_one_seed", "gain of reweighting alone, likewise", "", "", _ROBUST_ONE),
+        ("lc_only_f1_gain_untuned_one_seed", "gain of label correction alone, likewise", "", "", _ROBUST_ONE),
+        ("label_errors_f1_cost_untuned_one_seed", "that cost, picks by a probability of a half", "", "", _ROBUST_ONE),
+        ("label_audit_recall", "removed labels among as many first suggestions", "", ">= 0.7", _ROBUST_ONE),
+        ("label_audit_recall_missing", "the same among missing suggestions alone", "", "", _ROBUST_ONE),
+        ("label_audit_precision", "right suggestions among as many first ones", "", "", _ROBUST_ONE),
+        ("upper_step_over_library", "a step and its hypergradient by differences, over TorchOpt's", "", "<= 1"),
+        ("upper_step_library_difference", "how far the two hypergradients are apart", "", "<= 0.05"),
         (
             "hypergradient_error",
             "relative error of hypergradients by finite differences, single precision",
@@ -205,7 +250,129 @@ FIGURES: tuple[Figure, ...] = (
         ("upper_step_cost_ratio", "a step of the upper level of `robpicker`, in plain steps", "", "<= 3"),
         ("upper_step_cost_ratio_paper", "the same of `robpicker-paper`", "", "<= 3"),
         ("table_minutes_cpu", "one seed of the comparison", "min", "<= 90"),
-        ("average_fsc_gain", "gain of the mean FSC of averages by better picks", "", "> 0", _ROBUST),
+        ("average_fsc_gain", "gain of the mean FSC of averages by better picks", "", "> 0", _ROBUST_ONE),
+    ),
+    *_under(
+        "Grades of class averages",
+        ("class_mse", "mean squared error of the grade, scaled to 0–1", "", "<= 0.0039", _CLASSES),
+        ("class_spearman", "Spearman's ρ with the oracle's grade", "", ">= 0.95", _CLASSES),
+        ("class_auc_keep_3p5", "area under the ROC curve for grades up to 3.5", "", ">= 0.98", _CLASSES),
+        ("class_spearman_resolution", "Spearman's ρ of the stated resolution alone", "", "", _CLASSES),
+        ("class_auc_resolution", "the area of the stated resolution alone", "", "", _CLASSES),
+        ("class_spearman_rule", "Spearman's ρ of a rule of contrast and detail", "", "", _CLASSES),
+        ("class_auc_rule", "the area of that rule", "", "", _CLASSES),
+        (
+            "class_invariance_max",
+            "change of a grade by what must not change it: the worst change, 95th percentile",
+            "",
+            "< 0.1",
+            _CLASSES,
+        ),
+        ("mass_error_median", "median relative error of masses within a job, calibrated", "", "", _CLASSES),
+        ("mass_error_other_sessions", "the same across sessions", "", "", _CLASSES),
+        ("class_seconds_1000", "1,000 averages of 160 × 160, start to end", "s", "< 20"),
+        (
+            "relion_iterate_purity",
+            "true particles in the batch of cut-off 3.5, half false picks, real RELION",
+            "",
+            ">= 0.95",
+            _RELION,
+        ),
+        ("relion_iterate_recall", "true particles kept in it", "", ">= 0.9", _RELION),
+        ("relion_one_round_purity", "the same purity of one classification", "", "", _RELION),
+        ("relion_one_round_recall", "the same recall of one classification", "", "", _RELION),
+        ("relion_iterate_model_A", "first model against the truth, FSC 0.5", "Å", "", _RELION),
+        ("relion_one_round_model_A", "the same of one classification", "Å", "", _RELION),
+        ("class2d_seconds_2000x64", "built-in: 2,000 particles of 64 × 64, 10 classes, 8 iterations", "s", "<= 60"),
+        ("class2d_ratio_relion", "times faster than RELION on the same particles", ""),
+    ),
+    *_under(
+        "Views and species of class averages",
+        ("class_view_error_deg", "median error of an average's direction of view, of unseen structures", "°", "< 7.5"),
+        ("class_view_foreign", "averages of another particle that are said to match", "", "<= 0.05"),
+        ("composition_right", "sets of one species, or of masses twice apart, grouped rightly", "", ">= 0.95"),
+        ("composition_close_right", "the same of masses half as much again apart"),
+    ),
+    *_under(
+        "Maps against models",
+        ("q_score_closed_error_max", "largest error of Q, isolated Gaussians of 0.5 to 2.5 Å", "", "<= 0.005"),
+        ("q_score_places_error", "difference of mean Q from that by 1,000 random places a shell", "", "<= 0.02", _MAPS),
+        ("q_score_resolution_r", "Pearson's r of mean Q and the published line", "", ">= 0.98", _MAPS),
+        ("q_score_above_line", "mean Q above the published line", "", "", _MAPS),
+        ("q_score_nearest_above", "mean Q by the nearest-atom rule above ours", "", "", _MAPS),
+        ("q_score_seconds_10000", "Q-scores of 10,000 atoms, one core", "s", "< 60"),
+    ),
+    *_under(
+        "Squares and holes found",
+        ("square_precision_recall", "the smaller of precision and recall of squares", "", ">= 0.97", _GRIDS),
+        ("square_precision", "squares found that are squares", "", "", _GRIDS),
+        ("square_recall", "whole squares found", "", "", _GRIDS),
+        ("hole_precision_recall", "the smaller of precision and recall of holes", "", ">= 0.97", _GRIDS),
+        ("hole_precision", "holes found that are holes", "", "", _GRIDS),
+        ("hole_recall", "whole holes found", "", "", _GRIDS),
+        ("hole_position_error_px", "median distance of a found hole from the true one", "px", "", _GRIDS),
+        ("lacey_refused", "lacey films said to have no lattice", "", "", _GRIDS),
+        (
+            "square_precision_recall_real",
+            "the smaller of precision and recall of squares on public pictures",
+            "",
+            ">= 0.97",
+            "11 squares marked by eye, on files not tuned on",
+        ),
+        (
+            "hole_precision_recall_real",
+            "the smaller of precision and recall of holes on public pictures",
+            "",
+            ">= 0.95",
+            "82 holes marked by eye, on files not tuned on",
+        ),
+        ("atlas_seconds", "25 tiles of 1,024² stitched and their squares found", "s", "<= 10"),
+        ("atlas_stitch_error_px", "root mean square error of a tile's place", "px"),
+    ),
+    *_under(
+        "Exposures judged",
+        ("ctf_defocus_error_median_A", "median error of the mean defocus", "Å", "<= 100", _MICROGRAPHS),
+        ("ctf_defocus_within_5_percent", "exposures whose defocus is right to 5 %", "", ">= 0.95", _MICROGRAPHS),
+        ("ctf_astigmatism_error_median_A", "median error of the astigmatism", "Å", "", _MICROGRAPHS),
+        ("ctf_found", "exposures with contrast transfer where it is said to be found", "", "", _MICROGRAPHS),
+        ("ctf_found_in_nothing", "exposures without any where it is said to be found", "", "", _MICROGRAPHS),
+        ("micrograph_accuracy_real18", "right class of six", "", ">= 0.75", _LABELLED),
+        ("micrograph_accuracy_real18_low", "lower end of its 95 % interval", "", "", _LABELLED),
+        ("micrograph_accuracy_real18_high", "upper end of it", "", "", _LABELLED),
+        ("micrograph_accuracy_real18_five", "great and decent taken as one class", "", "", _LABELLED),
+        ("particle_count_error_median", "median relative error of the density of particles", "", "", _COUNTED),
+        ("particle_count_bias", "median relative error with its sign", "", "", _COUNTED),
+        ("particle_count_in_nothing_um2", "particles told in ice without any", "1/µm²", "", _COUNTED),
+        ("particle_crowding_auc", "a crowded exposure has the higher coverage", "", "", _COUNTED),
+        ("particle_diameter_error_median", "median relative error of the diameter", "", "", _COUNTED),
+        ("particle_count_told", "exposures in which it says how many", "", "", _COUNTED),
+        ("exposure_seconds_4k", "an exposure of 4,096² judged", "s", "<= 5"),
+    ),
+    *_under(
+        "Unattended screening",
+        ("screening_rank", "Spearman's ρ of the ranking with the grids' true quality", "", ">= 0.9", _SCREENED),
+        ("fault_lost", "exposures lost or taken twice under injected faults and kills", "", "<= 0", _SCREENED),
+        ("unsafe_moves", "commands that came to the microscope outside its limits", "", "<= 0", _SCREENED),
+    ),
+    *_under(
+        "Live page of a session",
+        ("live_p95_ms_10000", "slowest kind of request, 95th percentile, at 10,000 exposures", "ms", "< 200", _LIVE),
+        ("live_first_ms_10000", "first page of a server just started", "ms", "", _LIVE),
+    ),
+    *_under(
+        "Learned scorers and Leginon's server",
+        ("scorer_auc_kept_out", "a selected square outranks one that was left, by a learned scorer", "", "", _SELECTED),
+        ("default_score_auc_kept_out", "the same by the finders' own score", "", "", _SELECTED),
+        ("scorer_spearman_kept_out", "rank correlation with the selection, learned scorer", "", "", _SELECTED),
+        ("default_score_spearman_kept_out", "the same, the finders' own score", "", "", _SELECTED),
+        (
+            "leginon_good_holes",
+            "measured holes as good as the grid's best quarter, squares in the server's order",
+            "",
+            "",
+            _SELECTED,
+        ),
+        ("default_good_holes", "the same, in the order of the finders' own score", "", "", _SELECTED),
     ),
     *_under(
         "Speed and memory of scoring",

@@ -153,11 +153,59 @@ def picker_card_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def grader_card_page() -> str:
+    """The page of the shipped grader of class averages, from the card beside its weights, in Markdown."""
+    from cryogauge.classes.shipped import grader_weights
+    from cryogauge.learn.weights import read_card
+
+    path = grader_weights(None)
+    card = read_card(path)
+    parts = [
+        f"# The grader {path.stem}",
+        f"Written from the card that travels with the weights, `cryogauge/weights/{path.stem}.json`.",
+        "It grades averages of 2-D classes: `cryogauge classes grade` without `--model`. What a grade means is told in "
+        "[What a grade means](../explanation/class-grades.md), how it does on simulated averages of structures that it "
+        "has not seen in [Measured figures](../figures.md).",
+        "## How it was made",
+        f"- Data: {card.data}, seed {card.seed}; code version {card.code_version}.\n- Network: `{card.recipe}`.",
+        "## On structures kept out of training",
+        "These also chose the calibration of the uncertainty.",
+        "\n".join(["| figure | value |", "| --- | --- |", *(f"| {k} | {v:.3f} |" for k, v in card.accuracy.items())]),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in card.limits),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def judge_card_page() -> str:
+    """The page of the shipped judge of micrographs, from the card beside its weights, in Markdown."""
+    from cryogauge.collect.judge.classify import NAME, SHIPPED
+    from cryogauge.learn.weights import read_card
+
+    card = read_card(SHIPPED)
+    parts = [
+        f"# The judge {NAME}",
+        f"Written from the card that travels with the weights, `cryogauge/weights/{NAME}.json`.",
+        "It sorts small pictures of micrographs into six classes for `cryogauge collect judge`. What its class may do "
+        "to the score is told in [Indicators of exposures](../explanation/exposure-indicators.md), how it does on real "
+        "pictures in [Measured figures](../figures.md).",
+        "## How it was made",
+        f"- Data: {card.data}, seed {card.seed}; code version {card.code_version}.\n- Lesson: `{card.recipe}`.",
+        "## On micrographs kept out of training",
+        "\n".join(["| figure | value |", "| --- | --- |", *(f"| {k} | {v:.3f} |" for k, v in card.accuracy.items())]),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in card.limits),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 PAGES = {
     "reference/cli.md": cli_page,
     "reference/python.md": python_page,
     "model-cards/compact.md": model_card_page,
     "model-cards/czii.md": picker_card_page,
+    "model-cards/class-grader.md": grader_card_page,
+    "model-cards/micrograph-judge.md": judge_card_page,
 }
 
 if __name__ == "__main__":

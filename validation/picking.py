@@ -8,6 +8,7 @@ seed below was used in choosing presets. What took long is kept in ``work/`` by 
 import ast
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -25,8 +26,10 @@ from cryogauge.pick.model import load_picker
 from cryogauge.pick.presets import find_preset
 from cryogauge.pick.train import WEIGHTS, Order, train_picker
 from cryogauge.simulate.phantom import PhantomSettings, simulate_phantoms
-from validation.held_out import PACKAGE, WORK
+from validation.held_out import PACKAGE, ROOT, WORK
 
+#: Rows of tables that take hours, kept with the code so that none is measured twice.
+ROWS = ROOT / "validation" / "rows"
 #: Seeds of the training sets, and that of the phantoms that pickers are judged by.
 SEEDS, TEST_SEED = (501, 502, 503), 601
 LEARNED, JUDGED = 7, 10
@@ -35,7 +38,7 @@ MINUTES = 30.0
 SMALL_SHAPE = (48, 128, 128)
 _PHANTOM = tuple(sorted((PACKAGE / "simulate" / "phantom").glob("*.py")))
 #: Code by which a picker's results change; REVISION is raised where the loops that call it change them.
-_DECIDING = (
+DECIDING = (
     *_PHANTOM,
     *(PACKAGE / "learn" / f"{name}.py" for name in ("precision", "tiling")),
     *(PACKAGE / "pick" / f"{name}.py" for name in ("losses", "networks", "patches", "peaks", "targets", "thresholds")),
@@ -65,23 +68,45 @@ def measure(
     preset: str, seed: int, *, small: bool, minutes: float = MINUTES, start: Path | None = None, learned: int = LEARNED
 ) -> float:
     """Weighted F4 of a preset, trained on the phantoms of a seed, on those that all are judged by."""
-    weights = train(preset, seed, small=small, minutes=minutes, start=start, learned=learned)
-    known = weights.parent / "score.json"
+    folder = _folder(preset, seed, small=small, minutes=minutes, start=start, learned=learned)
+
+    def measured() -> dict[str, float]:
+        weights = train(preset, seed, small=small, minutes=minutes, start=start, learned=learned)
+        return judge(weights, folder / "picked", settings_of(small=small))
+
+    return kept_row(folder.name, measured, small=small)["weighted_f4"]
+
+
+def kept_row(name: str, measured: Callable[[], dict[str, float]], *, small: bool) -> dict[str, float]:
+    """A row that took long, from ``validation/rows/`` where it was measured before; those of quick tries are not kept.
+
+    Parameters
+    ----------
+    name
+        Of the row; ends with the digest of all that it depends on.
+    measured
+        Called where there is none.
+    """
+    known = (WORK if small else ROWS) / f"{name}.json"
     if not known.exists():
-        write_json_file(known, judge(weights, weights.parent / "picked", settings_of(small=small)))
-    return float(json.loads(known.read_text())["weighted_f4"])
+        write_json_file(known, measured())
+    return {key: float(value) for key, value in json.loads(known.read_text()).items()}
 
 
 def train(
     preset: str, seed: int, *, small: bool, minutes: float = MINUTES, start: Path | None = None, learned: int = LEARNED
 ) -> Path:
     """Weights of a preset after so long on one core, by the first phantoms of a seed."""
-    settings = settings_of(small=small)
-    minutes = 0.2 if small else minutes
-    folder = WORK / f"picker-{preset}-{seed}-{digest(find_preset(preset), settings, minutes, learned, start, REVISION)}"
+    folder = _folder(preset, seed, small=small, minutes=minutes, start=start, learned=learned)
+    minutes, settings = 0.2 if small else minutes, settings_of(small=small)
     runs = tuple(f"phantom-{index:04d}" for index in range(learned))
     source = LabelledSource(str(phantoms(seed, LEARNED, settings)), user="phantom", runs=runs)
     return taught(Order(source, preset, minutes=minutes, seed=seed, start=start), folder)
+
+
+def _folder(preset: str, seed: int, *, small: bool, minutes: float, start: Path | None, learned: int) -> Path:
+    plan = (find_preset(preset), settings_of(small=small), 0.2 if small else minutes, learned, start, REVISION)
+    return WORK / f"picker-{preset}-{seed}-{digest(*plan)}"
 
 
 def taught(order: Order, folder: Path) -> Path:
@@ -118,7 +143,7 @@ def truth_of(config: Path) -> pd.DataFrame:
     return read_project_picks(open_project(config), user="phantom")
 
 
-def digest(*what: object, code: tuple[Path, ...] = _DECIDING) -> str:
+def digest(*what: object, code: tuple[Path, ...] = DECIDING) -> str:
     """Hash of settings, of files' contents, and of the code that they are used by."""
 
     def plain(value: object) -> object:

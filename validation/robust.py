@@ -3,12 +3,15 @@
 Four tomograms whose labels lack 40 % of the particles and are wrong in 10 %, one whose labels are trusted, four to be
 judged by; twelve species in four sizes. Every row sees the same five tomograms and has the same network:
 
+- ``true`` learns from what is there, everywhere: no way of learning from errors can do better;
 - ``plain`` learns from noisy and trusted labels together;
 - ``tuned`` does, for three quarters of its time, and then goes on from the trusted ones alone;
 - ``robpicker``, and ``dr`` and ``lc`` with one half of it, learn from the noisy labels, the trusted ones judging.
 
-Rows are compared at equal steps, and at the time that ``robpicker`` took for them, on one core. Thresholds are chosen
-on half of the judged tomograms and used on the other half, for all rows alike: what a row has seen does not help it.
+Rows are compared at equal steps, and at equal time: the plain ways get as many steps as they make in the processor
+seconds that ``robpicker`` took for its own, so that a row is the same whatever else the machine does. Thresholds are
+chosen on half of the judged tomograms and used on the other half, for all rows alike: what a row has seen does not
+help it.
 """
 
 import json
@@ -36,13 +39,21 @@ from cryogauge.records import PickObject
 from cryogauge.records.shrec import SHREC_CLASSES, SHREC_GROUPS, SHREC_KINDS, SHREC_VOXEL_A
 from cryogauge.simulate.label_noise import LabelNoise, noisy_picks
 from cryogauge.simulate.shrec import ShrecSettings, make_shrec
-from validation.held_out import WORK
-from validation.picking import REVISION, digest
+from validation.held_out import PACKAGE, WORK
+from validation.picking import DECIDING, REVISION, digest, kept_row
 
 SEEDS = (0, 1, 2)
 STEPS = 1500
 NOISE = LabelNoise(miss_rate=0.4, false_rate=0.1)
 _NOISY, _CLEAN, _JUDGED = 4, 1, 4
+#: A training that is interrupted loses no more than this.
+_STAGE_MINUTES = 5.0
+_DECIDING = (
+    *DECIDING,
+    PACKAGE / "learn" / "bilevel.py",
+    *sorted((PACKAGE / "pick" / "robust").glob("*.py")),
+    *sorted((PACKAGE / "simulate" / "shrec").glob("*.py")),
+)
 #: The first seed of the tomograms that all are judged by; those of the training sets follow ``1000 (seed + 1)``.
 _JUDGED_SEED = 900
 _KINDS = {each.name: each for each in SHREC_KINDS}
@@ -57,12 +68,17 @@ BASE = replace(
 _OURS = find_preset("robpicker").robust
 assert _OURS is not None
 LEVELS: dict[str, Robust | None] = {
+    "true": None,
     "plain": None,
     "tuned": None,
     "dr": replace(_OURS, correction="none"),
     "lc": replace(_OURS, reweighting="none"),
     "robpicker": _OURS,
 }
+
+
+#: Before a species' name: F1 without thresholds of its own.
+UNTUNED = "untuned "
 
 
 @dataclass(frozen=True)
@@ -128,52 +144,64 @@ def _tomograms(first: int, count: int, *, small: bool) -> tuple[tuple[str, ...],
 
 
 def row(name: str, seed: int, *, small: bool, seconds: float | None = None) -> dict[str, float]:
-    """F1 of each species, and the seconds that learning took; for so many seconds in place of so many steps.
+    """F1 of each species, steps made, and the processor seconds that learning took.
 
-    What was measured before is taken from ``work/``.
+    Parameters
+    ----------
+    seconds
+        Learn for so many processor seconds, at the pace that the same row had by steps, in place of so many steps.
+
+    Notes
+    -----
+    What was measured before is taken from ``validation/rows/``, which is kept with the code.
     """
     preset = replace(BASE, robust=LEVELS[name])
     steps = 12 if small else STEPS
+    if seconds is not None:
+        steps = round(steps * seconds / row(name, seed, small=small)["seconds"])
     timed = "steps" if seconds is None else "time"
-    folder = WORK / f"robust-{name}-{timed}-{seed}-{digest(preset, NOISE, steps, small, REVISION)}"
-    known = folder / "row.json"
-    if not known.exists():
-        world = training_world(seed, small=small)
-        network = _taught(name, preset, world, seed, folder, steps, seconds)
-        spent = json.loads((folder / "seconds.json").read_text())["seconds"]
-        write_json_file(known, {"seconds": spent} | f1_by_kind(network, preset, judged_world(small=small)))
-    return {key: float(value) for key, value in json.loads(known.read_text()).items()}
+    stem = f"robust-{name}-{timed}-{seed}-{digest(preset, NOISE, steps, small, REVISION, code=_DECIDING)}"
+    return kept_row(stem, lambda: _measured(name, preset, seed, WORK / stem, steps, small=small), small=small)
+
+
+def _measured(name: str, preset: Preset, seed: int, folder: Path, steps: int, *, small: bool) -> dict[str, float]:
+    network, spent = _taught(name, preset, training_world(seed, small=small), seed, folder, steps)
+    return {"steps": steps, "seconds": spent} | f1_by_kind(network, preset, judged_world(small=small))
 
 
 def _taught(
-    name: str, preset: Preset, world: World, seed: int, folder: Path, steps: int, seconds: float | None
-) -> torch.nn.Module:
+    name: str, preset: Preset, world: World, seed: int, folder: Path, steps: int
+) -> tuple[torch.nn.Module, float]:
+    """The network, and the processor seconds that it took on one core, stages before this one included."""
     clean = world.labelled(true=True, first=-1)
-    if name in ("plain", "tuned"):
-        parts: list[tuple[Sequence[LabelledTomogram], float]] = [(world.labelled(), 1.0)]
+    if LEVELS[name] is None:
+        learned = world.labelled(true=name == "true")
+        parts: list[tuple[Sequence[LabelledTomogram], float]] = [(learned, 1.0)]
         if name == "tuned":
-            parts = [(world.labelled(), 0.75), (clean, 0.25)]
+            parts = [(learned, 0.75), (clean, 0.25)]
         trusted: Sequence[LabelledTomogram] = ()
     else:
         parts, trusted = [(world.labelled(last=-1), 1.0)], clean
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    network, spent = None, 0.0
+    known = folder / "seconds.json"
+    spent = float(json.loads(known.read_text())["seconds"]) if known.exists() else 0.0
+    network = None
     try:
         for number, (tomograms, part) in enumerate(parts):
-            began, start, network = time.monotonic(), network, None
+            start, network = network, None
             while network is None:
+                began = time.process_time()
                 network = train_network(
                     tomograms, OBJECTS, SHREC_VOXEL_A, preset, folder / f"part-{number}", seed=seed, start=start,
-                    clean=trusted, steps=round(part * steps) if seconds is None else None,
-                    minutes=None if seconds is None else part * seconds / 60.0,
+                    clean=trusted, steps=round(part * steps), stage_minutes=_STAGE_MINUTES,
                 )  # fmt: skip
-            spent += time.monotonic() - began
+                spent += time.process_time() - began
+                write_json_file(known, {"seconds": spent})
     finally:
         torch.set_num_threads(threads)
     assert network is not None
-    write_json_file(folder / "seconds.json", {"seconds": spent})
-    return network
+    return network, spent
 
 
 def found(network: torch.nn.Module, preset: Preset, world: World) -> pd.DataFrame:
@@ -186,7 +214,11 @@ def found(network: torch.nn.Module, preset: Preset, world: World) -> pd.DataFram
 
 
 def f1_by_kind(network: torch.nn.Module, preset: Preset, world: World) -> dict[str, float]:
-    """F1 of each species: a pick inside a particle of its kind, one to one (RobPicker, equations 16–18)."""
+    """F1 of each species: a pick inside a particle of its kind, one to one (RobPicker, equations 16–18).
+
+    Beside it, named ``untuned KIND``, that of the picks whose probability is a half and more, which is where an arg
+    max between particle and background, the paper's rule, would fall.
+    """
     picks = found(network, preset, world)
     half = len(world.names) // 2
     kept = []
@@ -195,10 +227,16 @@ def f1_by_kind(network: torch.nn.Module, preset: Preset, world: World) -> dict[s
             world.truth[world.truth["tomogram"].isin(chosen)], picks[picks["tomogram"].isin(chosen)], RULES
         )
         kept.append(above(picks[picks["tomogram"].isin(used)], thresholds))
-    table = one_to_one(world.truth, pd.concat(kept, ignore_index=True), RULES).set_index("object")
+    return _f1(world, pd.concat(kept, ignore_index=True)) | {
+        f"{UNTUNED}{name}": value for name, value in _f1(world, picks[picks["score"] >= 0.5]).items()
+    }
+
+
+def _f1(world: World, picks: pd.DataFrame) -> dict[str, float]:
+    table = one_to_one(world.truth, picks, RULES).set_index("object")
     return {str(name): float(value) for name, value in table["f1"].items()}
 
 
-def mean_of(row: dict[str, float], groups: Sequence[str]) -> float:
-    """Mean F1 of the species of some groups of sizes."""
-    return float(np.mean([row[name] for group in groups for name in GROUPS[group]]))
+def mean_of(row: dict[str, float], groups: Sequence[str], rule: str = "") -> float:
+    """Mean F1 of the species of some groups of sizes, with thresholds or as :data:`UNTUNED`."""
+    return float(np.mean([row[f"{rule}{name}"] for group in groups for name in GROUPS[group]]))

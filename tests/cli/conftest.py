@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -47,6 +48,13 @@ class CommandLine:
         names = sorted(self.log.read_text().split()) if self.log.exists() else []
         self.log.unlink(missing_ok=True)
         return names
+
+
+@pytest.fixture(autouse=True)
+def no_logging_to_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands called in this process print as in their own: copick, once imported, logs to standard output."""
+    quiet = [each for each in logging.root.handlers if type(each).__name__ != "RichHandler"]
+    monkeypatch.setattr(logging.root, "handlers", quiet)
 
 
 @pytest.fixture

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from cryogauge import __version__
@@ -55,3 +58,25 @@ def test_a_wrong_call_is_told_in_two_lines(command, call, said):
     assert error.startswith("error: ")
     assert said in error
     assert hint.startswith("hint: see `cryogauge")
+
+
+INTERRUPTED_IN_A_STRING = """
+from cryogauge.cli.app import app, main
+from cryogauge.cli.progress import resumable
+
+@app.command()
+def work():
+    with resumable():
+        exec("raise KeyboardInterrupt")
+
+main(["work"])
+"""
+
+
+def test_an_interrupt_within_code_given_as_a_string_exits_with_130(tmp_path):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_IN_A_STRING)
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130, done.stderr
+    assert "interrupted: what was done is kept" in done.stderr

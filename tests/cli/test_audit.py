@@ -51,7 +51,7 @@ def test_audit_judge_and_apply(tmp_path, run, project):
             body = {"annotator": "Ada", "suggestion": each["id"], "said": "", "seconds": 1.0}
             assert httpx.post(f"{address}api/answer", json=body).status_code == 200
         server.send_signal(signal.SIGINT)
-        _, errors = server.communicate(timeout=20)
+        _, errors = server.communicate(timeout=120)
         assert server.returncode == 0
         assert "3 answers in" in errors
     finally:

@@ -129,7 +129,7 @@ def test_serve_stop_and_go_on(files, command, capsys):
             sent = httpx.post(f"{address}api/submit", params={"team": "Ada"}, content=content)
             assert sent.json()["number"] == number
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=120)
         finally:
             process.kill()
         assert process.returncode == 0, err

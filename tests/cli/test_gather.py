@@ -71,14 +71,14 @@ def test_a_look_before_then_the_slices(gather, portal, tmp_path):
 def test_interrupted_and_taken_up_again(gather, portal, tmp_path):
     for name in "abcd":
         portal.add_image(DATA, name)
-    portal.pause_s = 0.1
+    portal.pause_s = 1.0
     process = gather.start("--out", "data", *SMALL)
     first = tmp_path / "data" / "slices"
     until = time.monotonic() + 30
     while not list(first.glob("*.mrc")) and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert "run the same command again to go on" in said
     kept = len(list(first.glob("*.mrc")))

@@ -36,7 +36,7 @@ def label(command):
                 assert process.stdout is not None
                 yield process.stdout.readline().strip()
                 process.send_signal(number)
-                _, self.errors = process.communicate(timeout=20)
+                _, self.errors = process.communicate(timeout=120)
                 assert process.returncode == 0, self.errors
             finally:
                 process.kill()

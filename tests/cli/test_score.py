@@ -233,7 +233,7 @@ def test_ctrl_c_loses_only_what_is_under_way(command, tomogram):
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors.splitlines() == ["interrupted: what was done is kept; run the same command again to go on"]
     command.judged()

@@ -122,7 +122,7 @@ def test_it_ends_in_an_orderly_way(command, tomogram, tmp_path, number):
         assert taken.returncode == 2
         assert "another run is using" in taken.stderr
         process.send_signal(number)
-        errors = process.communicate(timeout=30)[1]
+        errors = process.communicate(timeout=120)[1]
     assert process.returncode == 0
     assert errors.splitlines()[-2:] == [
         "stopped: run the same command again to go on",

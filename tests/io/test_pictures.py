@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from cryogauge.io import read_picture, write_mrc
+from cryogauge.io.voxel import ABSURD_GRID_A
 from cryogauge.records import BadInput
 
 GREY = np.random.default_rng(8).integers(0, 256, (24, 32)).astype(np.uint8)
@@ -91,3 +92,13 @@ def test_what_is_no_single_picture(tmp_path):
     for name in ("t.png", "t.gif", "cut.png", "nothing.png"):
         with pytest.raises(BadInput):
             read_picture(tmp_path / name)
+
+
+def test_only_pictures_of_grids_have_pixels_of_an_atlas(tmp_path):
+    write_mrc(tmp_path / "atlas.mrc", np.zeros((1, 8, 9), np.float32), 2400.0)
+    assert np.isnan(read_picture(tmp_path / "atlas.mrc")[1])
+    assert read_picture(tmp_path / "atlas.mrc", absurd_A=ABSURD_GRID_A)[1] == pytest.approx(2400.0)
+    with pytest.raises(BadInput, match="cannot be"):
+        read_picture(tmp_path / "atlas.mrc", 2400.0)
+    with pytest.raises(BadInput, match="cannot be"):
+        read_picture(tmp_path / "atlas.mrc", 2e5, absurd_A=ABSURD_GRID_A)

@@ -166,7 +166,7 @@ def test_only_this_machine_can_reach_the_workers_and_none_outlive_the_batch(ledg
     started = [process for process in children if "spawn_main" in " ".join(process.cmdline())]
     assert len(started) == 2
     batch.close()  # type: ignore[attr-defined]
-    _, alive = psutil.wait_procs(started, timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=120)
     assert not alive
     assert ledger.get(key_of({"name": "a"})) is not None
     assert ledger.get(key_of({"name": "b"})) is None
@@ -290,7 +290,7 @@ def test_ctrl_c_loses_only_what_is_under_way(tmp_path: Path) -> None:
     assert [process.stdout.readline().strip() for _ in "ab"] == ["a", "b"]
     time.sleep(0.5)  # c is under way
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the driving process and its workers
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert errors.count("Traceback") == 1, errors
     assert errors.rstrip().endswith("KeyboardInterrupt")
     with Ledger(path) as ledger:

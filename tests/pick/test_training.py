@@ -96,7 +96,7 @@ def test_minutes_are_spent_and_no_more(tmp_path):
     assert network is not None
     spent = [json.loads(line)["seconds"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert spent[-1] + 1e-2 >= 3.0
-    assert all(second < 3.0 for second in spent[:-1])
+    assert all(second <= 3.0 for second in spent[:-1])  # written to a hundredth
 
 
 def test_several_networks_are_averaged():

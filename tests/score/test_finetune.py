@@ -88,11 +88,11 @@ def test_only_the_deciding_layers_learn_and_towards_the_labels(start, materials)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     moving = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
     loss = partial(finetune.label_loss, moving)
-    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-4)
     errors = [finetune.measured([finetune.judged(model, one) for one in materials])["abs_error_mean"]]
     batches = finetune.batches(materials, 0)
     model.train()
-    for _ in range(30):
+    for _ in range(60):
         optimiser.zero_grad()
         loss(model, next(batches)).backward()
         optimiser.step()

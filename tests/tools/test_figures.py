@@ -54,6 +54,16 @@ def test_recording_one_figure_leaves_the_others(tmp_path):
     }
 
 
+def test_figures_that_this_process_does_not_know_stay(tmp_path):
+    path = tmp_path / "figures.json"
+    figures.record({"wbp_seconds": 3.21}, "make bench ONLY=reconstruction", path)
+    stranger = {"name": "declared_since", "value": 1.0}
+    path.write_text(json.dumps([stranger, *json.loads(path.read_text())]))
+    figures.record({"slice_pearson_mean": 0.9}, "make validate ONLY=score", path)
+    assert [entry["name"] for entry in json.loads(path.read_text())][-1] == "declared_since"
+    assert figures.load(path)["declared_since"] == stranger
+
+
 RECORDER = """
 import sys
 from pathlib import Path

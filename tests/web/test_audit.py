@@ -95,28 +95,6 @@ def test_a_stranger_needs_the_token(spoilt):
             assert "Who judges?" in client.get(address).text
 
 
-@pytest.fixture
-def visit(browser):
-    """``visit(address, width)`` → the page; fails at the end if it asked elsewhere or complained."""
-    contexts, complaints = [], []
-
-    def open_page(address, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith(address) else complaints.append(asked.url))
-        page.goto(address)
-        return page
-
-    open_page.complaints = complaints
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not complaints
-
-
 def _shown(page, number):
     page.wait_for_function("n => Number(document.getElementById('views').dataset.shown) === n", arg=number)
 

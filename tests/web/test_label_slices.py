@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from cryogauge.io import TomogramSource, open_volume, write_mrc
+from cryogauge.report.pictures import grey_levels
 from cryogauge.score.labels import read_labels
-from cryogauge.score.labels.pictures import grey_levels
 from cryogauge.score.labels.session import LabelSession, slices_of_tomogram
 from cryogauge.score.labels.store import LabelStore
 from cryogauge.web.app import create_app, running
@@ -177,28 +177,6 @@ def test_two_people_at_once(tomograms, tmp_path):
     assert [int(row["category"]) for row in exported] == table["category"].tolist()
 
 
-@pytest.fixture
-def visit(browser):
-    """``visit(address, width)`` → the page; fails at the end if it asked elsewhere or complained."""
-    contexts, complaints = [], []
-
-    def open_page(address, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith(address) else complaints.append(asked.url))
-        page.goto(address)
-        return page
-
-    open_page.complaints = complaints
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not complaints
-
-
 def _shown(page, number):
     page.wait_for_function("n => Number(document.getElementById('view').dataset.shown) === n", arg=number)
 
@@ -238,7 +216,7 @@ def test_by_the_keyboard_alone(visit, tomograms, tmp_path):
         page.keyboard.press("Enter")
         _done(page, "5 of 63")
     said = {(row["tomogram"], row["z"]): row["category"] for row in read_labels(labels).to_dict("records")}
-    wanted = [session.slices[each.slice_id] for each in expected[:5]]
+    wanted = [session.slices[each.item] for each in expected[:5]]
     assert [said[each.tomogram, each.z] for each in wanted] == [0, 1, 2, 3, 1]
 
 
@@ -300,7 +278,7 @@ def test_pixels_are_shown_unsmoothed(visit, tomograms, tmp_path):
     with serving(tomograms, tmp_path / "labels.sqlite", annotator="Ada") as (address, session):
         page = visit(address)
         _shown(page, 1)
-        shown = session.upcoming("Ada", 1)[0].slice_id
+        shown = session.upcoming("Ada", 1)[0].item
         levels = np.asarray(Image.open(io.BytesIO(httpx.get(f"{address}api/slices/{shown}.png").content)))
         drawn = page.evaluate("document.getElementById('picture').toDataURL()").partition(",")[2]
         canvas = np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn))).convert("L"))

@@ -8,6 +8,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from cryogauge.cli.challenge import challenge_app
+from cryogauge.cli.classes import classes_app
+from cryogauge.cli.collect import collect_app
 from cryogauge.cli.demo import demo
 from cryogauge.cli.dose import dose_app
 from cryogauge.cli.gather import gather
@@ -16,6 +18,8 @@ from cryogauge.cli.pick import pick_app
 from cryogauge.cli.project import project_app
 from cryogauge.cli.reconstruct import reconstruct
 from cryogauge.cli.score import score
+from cryogauge.cli.serve import EXAMPLES as SERVE_EXAMPLES
+from cryogauge.cli.serve import serve
 from cryogauge.cli.simulate import simulate_app
 from cryogauge.cli.terminal import MARKUP, complain, examples
 from cryogauge.cli.train import train_app
@@ -69,7 +73,10 @@ app.command(
         "cryogauge gather --out portal --organism 'Chlamydomonas reinhardtii' --per-eukaryote 5 --whole",
     ),
 )(gather)
+app.command(rich_help_panel="People", epilog=examples(*SERVE_EXAMPLES))(serve)
 app.add_typer(dose_app, name="dose", rich_help_panel="Judge")
+app.add_typer(classes_app, name="classes", rich_help_panel="Judge")
+app.add_typer(collect_app, name="collect", rich_help_panel="Judge")
 app.add_typer(challenge_app, name="challenge", rich_help_panel="Pick")
 app.add_typer(pick_app, name="pick", rich_help_panel="Pick")
 app.add_typer(project_app, name="project", rich_help_panel="Pick")
@@ -118,6 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         status = INTERRUPTED
     except Exception as error:  # noqa: BLE001 the border to the terminal: everything is told in one line
         status = _report(error, debug="--debug" in arguments)
+    # CPython keeps in mind that an interrupt cut short code given as a string (as dataclasses make theirs), and under
+    # `python -m` then dies of SIGINT whatever the status is; running a string to its end makes it forget.
+    eval("None")  # noqa: S307
     sys.exit(status or OK)
 
 

@@ -69,6 +69,7 @@ def audit(
     from cryogauge.cli.progress import resumable, show_progress
     from cryogauge.cli.score import make_folder
     from cryogauge.cli.tables import write_failures
+    from cryogauge.pick.audit.agreement import agreement, told
     from cryogauge.pick.audit.batch import audit_batch, collect, find_judges, judges_of
     from cryogauge.pick.audit.folder import Audit, write_audit
     from cryogauge.pick.audit.page import write_audited
@@ -102,7 +103,8 @@ def audit(
             else:
                 failures.append(Failure(name, outcome.failure.message, outcome.failure.hint))
     write_failures(out / "failed.csv", failures)
-    suggestions = rank(collect(out, list(files.values())), picker.objects)
+    evidence = collect(out, list(files.values()))
+    suggestions, agree = rank(evidence, picker.objects), agreement(evidence, picker.objects)
     weights = tuple(each.weights.name for each in judges)
     uris = {each.name: each.uri for each in sources if each.name in files}
     record = Audit(str(project.absolute()), user, session, digest, picker.objects, uris, tuple(remembered), weights)
@@ -111,7 +113,9 @@ def audit(
         "labels": f"{user}/{session}", "weights": ", ".join(weights), "turns": all_turns,
         "judged by a network that learned their labels": ", ".join(remembered) or "none",
     }  # fmt: skip
-    report = write_audited(out / "report.html", out, suggestions, failures, used)
+    report = write_audited(out / "report.html", out, suggestions, failures, used, agree)
+    if doubt := told(agree):
+        tell(doubt)
     _tell_result(suggestions, len(files), failures, out, report, as_json)
     if failures:
         raise typer.Exit(1)

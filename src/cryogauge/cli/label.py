@@ -6,6 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cryogauge.cli.audit import LABEL_EXAMPLES, label_audit
+from cryogauge.cli.label_classes import (
+    AGREEMENT_EXAMPLES,
+    EXPORT_EXAMPLES,
+    classes_agreement,
+    classes_export,
+    label_classes,
+)
+from cryogauge.cli.label_classes import LABEL_EXAMPLES as CLASSES_EXAMPLES
 from cryogauge.cli.options import BrowserOption, HostOption, PathsArgument, PixelSizeOption, PortOption, TokenOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
 
@@ -14,9 +22,14 @@ if TYPE_CHECKING:
     from cryogauge.score.labels.store import LabelStore
 
 label_app = typer.Typer(
-    help="Have people judge slices, and see how well they agree.", rich_markup_mode=MARKUP, no_args_is_help=True
+    help="Have people judge slices and class averages, and see how well they agree.",
+    rich_markup_mode=MARKUP,
+    no_args_is_help=True,
 )
 label_app.command("audit", epilog=examples(*LABEL_EXAMPLES))(label_audit)
+label_app.command("classes", epilog=examples(*CLASSES_EXAMPLES))(label_classes)
+label_app.command("classes-agreement", epilog=examples(*AGREEMENT_EXAMPLES))(classes_agreement)
+label_app.command("classes-export", epilog=examples(*EXPORT_EXAMPLES))(classes_export)
 LabelsArgument = Annotated[
     str,
     typer.Argument(metavar="LABELS", help="A SQLite file, a PostgreSQL URL or an exported .csv.", show_default=False),

@@ -10,6 +10,10 @@ from cryogauge.cli.label_noise import label_noise
 from cryogauge.cli.options import parse_size
 from cryogauge.cli.phantom import EXAMPLES as PHANTOM_EXAMPLES
 from cryogauge.cli.phantom import phantom
+from cryogauge.cli.simulate_classes import EXAMPLES as CLASSES_EXAMPLES
+from cryogauge.cli.simulate_classes import classes
+from cryogauge.cli.simulate_grid import EXAMPLES as GRID_EXAMPLES
+from cryogauge.cli.simulate_grid import grid
 from cryogauge.cli.simulate_shrec import EXAMPLES as SHREC_EXAMPLES
 from cryogauge.cli.simulate_shrec import shrec
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, is_given, print_json, tell
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from cryogauge.simulate.dataset import DatasetItem
 
 simulate_app = typer.Typer(
-    help="Make ground truth: tilt series and tomograms of specimens that are known to the last molecule.",
+    help="Make ground truth: tilt series, tomograms, class averages and grids that are known to the last molecule.",
     rich_markup_mode=MARKUP,
     epilog=examples("cryogauge simulate tilt-series --out cell --specimen cell --seed 1"),
 )
@@ -178,6 +182,8 @@ def dataset(
 
 simulate_app.command("phantom", epilog=examples(*PHANTOM_EXAMPLES))(phantom)
 simulate_app.command("shrec", epilog=examples(*SHREC_EXAMPLES))(shrec)
+simulate_app.command("classes", epilog=examples(*CLASSES_EXAMPLES))(classes)
+simulate_app.command("grid", epilog=examples(*GRID_EXAMPLES))(grid)
 simulate_app.command("label-noise", epilog=examples(*LABEL_NOISE_EXAMPLES))(label_noise)
 
 

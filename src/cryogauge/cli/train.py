@@ -7,10 +7,15 @@ import typer
 
 from cryogauge.cli.options import DeviceOption
 from cryogauge.cli.terminal import MARKUP, DebugOption, examples, tell
+from cryogauge.cli.train_classes import EXAMPLES as CLASSES_EXAMPLES
+from cryogauge.cli.train_classes import train_class_grader
 
 train_app = typer.Typer(
     help="Make the weights of the networks again, or others.", rich_markup_mode=MARKUP, no_args_is_help=True
 )
+
+
+train_app.command("class-grader", epilog=examples(*CLASSES_EXAMPLES))(train_class_grader)
 
 
 @train_app.callback()
@@ -122,7 +127,7 @@ def train_picker(
             "--preset",
             metavar="NAME",
             help="fast (ours), deepfinder, deepfindet, or monai:NAME such as monai:SegResNet; for labels with errors "
-            "robpicker (ours) or robpicker-paper.",
+            "robpicker (ours), robpicker-paper or robpicker-voxelwise.",
         ),
     ] = "fast",
     minutes: Annotated[
@@ -162,7 +167,10 @@ def train_picker(
     clean: Annotated[
         list[str] | None,
         typer.Option(
-            "--clean", metavar="RUN", help="Run whose labels are trusted, for the robpicker presets; repeatable."
+            "--clean",
+            metavar="RUN",
+            help="Run whose labels are trusted: thresholds are chosen on it, and robpicker presets judge by it; "
+            "repeatable.",
         ),
     ] = None,
     clean_user: Annotated[

@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
+from cryogauge.cli.validate_maps import FSC_EXAMPLES, Q_SCORE_EXAMPLES, RESLOG_EXAMPLES, fsc, q_score, reslog
 
 validate_app = typer.Typer(
-    help="How well a network agrees with what people say.", rich_markup_mode=MARKUP, no_args_is_help=True
+    help="How well a network agrees with people, and a map with its model.",
+    rich_markup_mode=MARKUP,
+    no_args_is_help=True,
 )
-
-
-@validate_app.callback()
-def _group() -> None:
-    """Keep ``slice-quality`` a command of its own: more will follow."""
+validate_app.command(epilog=examples(*FSC_EXAMPLES))(fsc)
+validate_app.command("q-score", epilog=examples(*Q_SCORE_EXAMPLES))(q_score)
+validate_app.command(epilog=examples(*RESLOG_EXAMPLES))(reslog)
 
 
 @validate_app.command(

@@ -3,7 +3,7 @@
 The rings of small tiles are averaged over the image and over all directions, brought to one height by what surrounds
 them, and compared with the squared contrast transfer at every defocus of a range (as CTFFIND does in two dimensions;
 Rohou & Grigorieff, J. Struct. Biol. 192, 216, 2015). Astigmatism is not fitted: this is to judge an image, not to
-correct it.
+correct it. :mod:`cryogauge.imaging.ctf_astigmatic` fits that too.
 """
 
 import math
@@ -20,7 +20,8 @@ _TILE_PX = 512
 _COARSEST_A, _FINEST_PX = 40.0, 2.6  # what is compared: from 1/40 Å to a little below Nyquist
 _GRID = 1.01  # step of the search, a factor
 _WINDOW = 12  # rings over which agreement is taken to be of one resolution
-_AGREES = 0.5
+#: Correlation within a running window from which rings agree with the fitted transfer.
+AGREES = 0.5
 _FOUND = 0.5  # noise alone reaches 0.45 over so wide a range of trials
 
 
@@ -76,7 +77,7 @@ def fit_defocus(
     seen = (frequency >= 1 / _COARSEST_A) & (frequency_1_px <= 1 / _FINEST_PX)
     if seen.sum() < 3 * _WINDOW:
         return CtfFit(math.nan, 0.0, math.inf)
-    rings = _flattened(gaussian_filter1d(np.log(np.maximum(power[seen], 1e-30)), 1.0))
+    rings = flattened(gaussian_filter1d(np.log(np.maximum(power[seen], 1e-30)), 1.0))
     frequency = frequency[seen]
     count = int(math.log(highest_A / lowest_A) / math.log(_GRID)) + 1
     trials = lowest_A * _GRID ** np.arange(count)
@@ -84,15 +85,15 @@ def fit_defocus(
         ctf_1d(frequency[None, :], trials[:, None], voltage_kV=voltage_kV, cs_mm=cs_mm,
                amplitude_contrast=amplitude_contrast)
     )  # fmt: skip
-    agreement = np.array([_correlation(rings, _flattened(np.log(one + 0.05))) for one in expected])
+    agreement = np.array([_correlation(rings, flattened(np.log(one + 0.05))) for one in expected])
     best = int(np.argmax(agreement))
-    local = _local_agreement(rings, _flattened(np.log(expected[best] + 0.05)))
+    local = local_agreement(rings, flattened(np.log(expected[best] + 0.05)))
     if agreement[best] < _FOUND:
         return CtfFit(math.nan, float(agreement[best]), math.inf)
     start = int(np.argmax(local))
-    bad = np.flatnonzero(local[start:] < _AGREES)
+    bad = np.flatnonzero(local[start:] < AGREES)
     last = start + int(bad[0]) - 1 if len(bad) else len(frequency) - 1
-    resolution = 1 / float(frequency[last]) if local[start] >= _AGREES else math.inf
+    resolution = 1 / float(frequency[last]) if local[start] >= AGREES else math.inf
     return CtfFit(float(trials[best]), float(agreement[best]), resolution)
 
 
@@ -111,7 +112,7 @@ def _tile_power(image: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArr
     return frequency, total / max(tiles, 1)
 
 
-def _flattened(rings: NDArray[np.float64]) -> NDArray[np.float64]:
+def flattened(rings: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rings about zero and of one height: less a running mean, over a running deviation."""
     around = rings - gaussian_filter1d(rings, max(len(rings) / 20, 3.0), mode="nearest")
     height = np.sqrt(gaussian_filter1d(np.square(around), len(rings) / 4, mode="nearest"))
@@ -122,7 +123,7 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def _local_agreement(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def local_agreement(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correlation within a running window."""
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,14 +10,16 @@ from cryogauge.io.mrc import FORMAT as MRC
 from cryogauge.io.mrc import map_mrc
 from cryogauge.io.tiff import FORMAT as TIFF
 from cryogauge.io.tiff import open_tiff, stated_pixel_A
-from cryogauge.io.voxel import check_given, voxel_size
+from cryogauge.io.voxel import ABSURD_A, check_given, voxel_size
 from cryogauge.records import BadInput
 
 #: Luminance of red, green and blue (ITU-R BT.601).
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def read_picture(path: str | Path, pixel_size_A: float | None = None) -> tuple[np.ndarray, float]:
+def read_picture(
+    path: str | Path, pixel_size_A: float | None = None, *, absurd_A: float = ABSURD_A
+) -> tuple[np.ndarray, float]:
     """Read one grey picture.
 
     Parameters
@@ -27,6 +29,8 @@ def read_picture(path: str | Path, pixel_size_A: float | None = None) -> tuple[n
         ignored.
     pixel_size_A
         Pixel edge in Å, which takes precedence over the file's own.
+    absurd_A
+        Pixels this coarse are not believed; :data:`cryogauge.io.voxel.ABSURD_GRID_A` for pictures of grids.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def read_picture(path: str | Path, pixel_size_A: float | None = None) -> tuple[n
         When the file is missing, damaged, of another kind, or holds more than one picture.
     """
     path = Path(path)
-    check_given(pixel_size_A)
+    check_given(pixel_size_A, absurd_A)
     try:
         if not path.is_file():
             raise BadInput(f"{path} does not exist", "check the path")
@@ -55,13 +59,13 @@ def read_picture(path: str | Path, pixel_size_A: float | None = None) -> tuple[n
             raise BadInput(f"{path} is no picture cryogauge reads", "known are PNG, JPEG, TIFF and MRC")
     except PermissionError as error:
         raise BadInput(f"{path} may not be read", "ask its owner for permission") from error
-    return np.asarray(data, dtype=np.float32), _pixel_size(str(path), sizes, pixel_size_A)
+    return np.asarray(data, dtype=np.float32), _pixel_size(str(path), sizes, pixel_size_A, absurd_A)
 
 
-def _pixel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: float | None) -> float:
+def _pixel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: float | None, absurd_A: float) -> float:
     """The given or the stated size, or NaN: most pictures know a printer's resolution at best."""
     try:
-        return voxel_size(source, stated_A, pixel_size_A)
+        return voxel_size(source, stated_A, pixel_size_A, absurd_A)
     except BadInput:
         return float("nan")
 

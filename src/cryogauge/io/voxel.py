@@ -11,6 +11,8 @@ _log = logging.getLogger("cryogauge.io")
 
 #: No tomogram has voxels this coarse; headers that say so hold another unit or rubbish.
 ABSURD_A = 1000.0
+#: Nor has a picture of a grid, whose atlas has 1,000 to 6,000 Å, more where it was binned.
+ABSURD_GRID_A = 100_000.0
 #: Relative difference between the axes that rounding in headers explains.
 ANISOTROPY = 0.01
 
@@ -40,19 +42,21 @@ def unit_A(unit: str | None) -> float | None:
     return _UNITS_A.get(unit.strip().lower()) if unit else None
 
 
-def check_given(pixel_size_A: float | None) -> None:
+def check_given(pixel_size_A: float | None, absurd_A: float = ABSURD_A) -> None:
     """Refuse a given voxel size that no tomogram has.
 
     Raises
     ------
     BadInput
-        When it is not a number above 0 and below 1000 Å.
+        When it is not a number above 0 and below ``absurd_A``.
     """
-    if pixel_size_A is not None and not 0 < pixel_size_A < ABSURD_A:
+    if pixel_size_A is not None and not 0 < pixel_size_A < absurd_A:
         raise BadInput(f"a pixel size of {pixel_size_A:g} Å cannot be", "give Å per pixel, such as 13.48")
 
 
-def voxel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: float | None) -> float:
+def voxel_size(
+    source: str, stated_A: Sequence[float] | None, pixel_size_A: float | None, absurd_A: float = ABSURD_A
+) -> float:
     """The voxel edge in Å: the given one, or else the file's if it can be true.
 
     Parameters
@@ -63,11 +67,13 @@ def voxel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: floa
         What the file says, per axis in any order, in Å; ``None`` or all zero when it says nothing.
     pixel_size_A
         The given size, or ``None``.
+    absurd_A
+        What is this coarse is not believed: :data:`ABSURD_GRID_A` for pictures of grids.
 
     Raises
     ------
     BadInput
-        When none was given and the file's is missing, absurd (negative, not finite, 1000 Å or more) or differs
+        When none was given and the file's is missing, absurd (negative, not finite, ``absurd_A`` or more) or differs
         between the axes by more than 1 %.
     """
     if pixel_size_A is not None:
@@ -75,7 +81,7 @@ def voxel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: floa
     if stated_A is None or not any(stated_A):
         raise BadInput(f"{source} does not say its voxel size", _GIVE_IT)
     shown = " × ".join(f"{size:g}" for size in stated_A)
-    if not all(math.isfinite(size) and 0 < size < ABSURD_A for size in stated_A):
+    if not all(math.isfinite(size) and 0 < size < absurd_A for size in stated_A):
         raise BadInput(f"{source} says a voxel size of {shown} Å, which cannot be", _GIVE_IT)
     if max(stated_A) > min(stated_A) * (1 + ANISOTROPY):
         raise BadInput(f"{source} says its voxels are not cubes ({shown} Å)", _GIVE_IT)

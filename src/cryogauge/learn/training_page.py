@@ -41,7 +41,7 @@ def write_training(
     settings
         What was used.
     measured
-        Column of the logs that was measured on tomograms that were not trained on, and what it is; the card's figures
+        Column of the logs that was measured on what was not trained on, and what it is; the card's figures
         with its name stand at the head of the page.
     blocks
         What is shown between the curves and the card.
@@ -80,5 +80,5 @@ def _curves(name: str, log: pd.DataFrame, measured: tuple[str, str]) -> Block | 
     for column, what in (("loss", "loss"), measured):
         if column in log and log[column].notna().any():
             plot = line_plot_svg([Line(what, x, log[column])], title=what, x_label=x_label, y_label=what)
-            figures.append((plot, "On tomograms that were not trained on." if column == measured[0] else ""))
+            figures.append((plot, "On what was not trained on." if column == measured[0] else ""))
     return Block(name, figures=figures)

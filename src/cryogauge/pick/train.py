@@ -12,6 +12,8 @@ from cryogauge import __version__
 from cryogauge.learn.training import steps_done
 from cryogauge.learn.training_page import write_training
 from cryogauge.learn.weights import ModelCard
+from cryogauge.pick.audit.agreement import agreement
+from cryogauge.pick.audit.look import look
 from cryogauge.pick.challenge.metric import ChallengeScore, score_picks
 from cryogauge.pick.challenge.rules import Rules
 from cryogauge.pick.labelled import LabelledSet, LabelledSource, read_labelled
@@ -58,7 +60,7 @@ class Order:
     device
         ``cpu``, ``cuda``, or ``auto`` for the second where there is one.
     clean
-        Labels that are trusted, in other runs, for presets with an upper level; thresholds are chosen on them too.
+        Labels that are trusted, in other runs: thresholds are chosen on them, and an upper level judges by them.
     """
 
     source: LabelledSource
@@ -113,8 +115,8 @@ def train_picker(
         if preset.target == "peaks":
             raise BadInput(f"{preset.network.name} learns peaks, not shapes", "leave --maps out, or choose deepfindet")
         preset = replace(preset, target="shapes")
-    if (order.clean is None) != (preset.robust is None):
-        raise BadInput(*(_NEEDS_CLEAN if order.clean is None else _NEEDS_NO_CLEAN))
+    if order.clean is None and preset.robust is not None:
+        raise BadInput(*_NEEDS_CLEAN)
     source = order.source if order.clean is None else _apart(order.source, order.clean)
     labelled = read_labelled(source, folder / "grey", on_read=lambda name: say(f"read {name}"))
     clean = None if order.clean is None else _clean(order, labelled, folder, say)
@@ -131,7 +133,8 @@ def train_picker(
         [each for each in labelled.tomograms if each.name in learned], labelled.objects, labelled.voxel_size_A, preset,
         folder / "training", minutes=order.minutes, steps=order.steps, seed=order.seed,
         start=None if start is None else start.networks[0], masks=masks,
-        clean=() if clean is None else clean.tomograms, stage_minutes=stage_minutes, device=device, say=say,
+        clean=() if clean is None or preset.robust is None else clean.tomograms, stage_minutes=stage_minutes,
+        device=device, say=say,
     )  # fmt: skip
     if network is None:
         say("the stage's time is up: call again to go on training")
@@ -142,11 +145,18 @@ def train_picker(
     save_picker(network, _card(training, thresholds, score), path)  # whatever becomes of what follows
     if kept:
         say(f"choosing thresholds on {', '.join(kept)}")
-        picks = _found(network, training.judged, preset, kept)
+        picks, evidence = _found(network, training.judged, preset, kept)
         truth = training.judged.picks[training.judged.picks["tomogram"].isin(kept)]
         thresholds |= tune_thresholds(truth, picks, rules)
         picks = above(picks, thresholds)
         score = score_picks(truth, picks, rules)
+        agree = agreement(evidence, labelled.objects)
+        unseen = agree.loc[~agree["agree"].astype(bool), "object"]
+        if len(unseen):
+            say(
+                f"it sees labels of {', '.join(unseen)} that it has not learned no higher than random places: either "
+                "it learned for too short a time, or the labels that it learned from are wrong"
+            )
         picks.to_csv(folder / "kept_out_picks.csv", index=False)
     card = _card(training, thresholds, score)
     save_picker(network, card, path)
@@ -158,10 +168,6 @@ def train_picker(
 
 
 _NEEDS_CLEAN = ("this preset learns from a clean set how to correct and weight labels", "name its runs by --clean")
-_NEEDS_NO_CLEAN = (
-    "this preset learns nothing from a clean set",
-    "choose robpicker or robpicker-paper, or leave it out",
-)
 
 
 def _apart(source: LabelledSource, clean: LabelledSource) -> LabelledSource:
@@ -293,13 +299,18 @@ def _start(path: Path, preset: "Preset", labelled: LabelledSet, device: str) -> 
     return start
 
 
-def _found(network: "nn.Module", labelled: LabelledSet, preset: "Preset", names: Sequence[str]) -> pd.DataFrame:
-    parts = []
+def _found(
+    network: "nn.Module", labelled: LabelledSet, preset: "Preset", names: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Picks in some of the tomograms, and what the network says at their labels."""
+    picks, evidence = [], []
     for each in labelled.tomograms:
         if each.name in names:
             map_ = probability_map([network], each.data, preset)
-            parts.append(picks_of(map_, labelled.objects, labelled.voxel_size_A, preset, each.name))
-    return pd.concat(parts, ignore_index=True)
+            how = (labelled.objects, labelled.voxel_size_A, preset, each.name)
+            picks.append(picks_of(map_, *how))
+            evidence.append(look(map_, labelled.picks, *how))
+    return pd.concat(picks, ignore_index=True), pd.concat(evidence, ignore_index=True)
 
 
 def _card(training: _Training, thresholds: dict[str, float], score: ChallengeScore | None) -> ModelCard:
@@ -309,7 +320,7 @@ def _card(training: _Training, thresholds: dict[str, float], score: ChallengeSco
     accuracy = {}
     if score is not None:
         limits.append("Its thresholds were chosen on the tomograms that its accuracy was measured on.")
-        if order.clean is not None:
+        if training.preset.robust is not None:
             limits.append("By these the correction and weighting of labels were learned too.")
         accuracy = {"weighted_f4_kept_out_thresholds_chosen_on_it": score.score}
     elif training.kept:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Apart from the seed of the noisy patches.
 _CLEAN_SEED = 7919
+#: From the middle of a voxel to its corner: no ball of this radius lies between voxels.
+_HALF_DIAGONAL = 3**0.5 / 2
 
 
 def painter(
@@ -54,7 +56,15 @@ def painter(
 
         return paint_peaks
     if preset.target == "spheres":
-        return lambda patch, centres, labels, _rotations: spheres(patch, centres, labels, radii)
+        stride = preset.network.stride
+        # at the network's sampling every particle keeps a voxel at least
+        within = np.maximum(radii / stride, _HALF_DIAGONAL) if stride > 1 else radii
+
+        def paint_spheres(patch, centres, labels, _rotations):
+            z, y, x = (n // stride for n in patch)
+            return spheres((z, y, x), centres / stride, labels, within)
+
+        return paint_spheres
     if masks is None:
         raise BadInput("targets as shapes need a map of every kind", "give the folder of maps, or learn from spheres")
 
@@ -140,16 +150,22 @@ def train_network(
     if preset.robust is None:
         loss = _plain_loss(preset, outputs, device)
     else:
-        from cryogauge.pick.robust.learning import two_levels
-
         balanced = replace(preset.sampling, around=1.0)
         shown = begun // preset.robust.every
         trusted = batches(clean, balanced, preset.augmentation, paint, seed + _CLEAN_SEED, first=shown)
         known = sorted({int(label) for each in clean for label in each.labels})
-        loss, level = two_levels(
-            network, preset.robust, outputs, trusted, known, peaks=preset.target == "peaks", device=device
-        )
-    how_long = f"{minutes:g} minutes" if minutes is not None else f"{steps} steps"
+        if preset.loss == "cross-entropy":
+            from cryogauge.pick.voxelwise import class_weights, two_levels
+
+            weights = class_weights(np.concatenate([each.labels for each in tomograms]), outputs)
+            loss, level = two_levels(network, preset.robust, outputs, trusted, known, weights=weights, device=device)
+        else:
+            from cryogauge.pick.robust import learning
+
+            loss, level = learning.two_levels(
+                network, preset.robust, outputs, trusted, known, peaks=preset.target == "peaks", device=device
+            )
+    how_long = f"{minutes:g} min" if minutes is not None else f"{steps} steps"
     say(
         f"{how_long}; {preset.sampling.batch} patches of {' × '.join(map(str, preset.sampling.patch_px))} voxels a step"
     )

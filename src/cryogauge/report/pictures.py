@@ -21,11 +21,24 @@ HEAT = (
     (190, 220, 70),
     (250, 232, 84),
 )
+#: Grey values between these percentiles of a picture are told apart; the rest is black or white.
+PERCENTILES = (0.5, 99.5)
 #: Edges of a picture in pixels, tried from the largest; at the smallest it is sent whatever its size.
 _EDGES_PX = (480, 400, 340, 280, 230, 190, 150, 110, 72)
 #: The coarsest a picture may get before it is made smaller instead: below, the blocks of JPEG look like structure.
 _COARSEST = 45
 _FINER = (86, 78, 70, 62, 54)
+
+
+def grey_levels(values: np.ndarray) -> np.ndarray:
+    """Values ``(y, x)`` in 256 levels between :data:`PERCENTILES`, uint8; what is no number becomes black."""
+    known = np.isfinite(values)
+    if not known.any():
+        return np.zeros(values.shape, dtype=np.uint8)
+    low, high = np.percentile(values[known], PERCENTILES)
+    span = high - low or 1.0
+    scaled = np.clip((values - low) / span, 0.0, 1.0) * 255
+    return np.where(known, scaled, 0).round().astype(np.uint8)
 
 
 def reduce_picture(picture: np.ndarray, longest_px: int) -> np.ndarray:

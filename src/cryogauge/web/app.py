@@ -4,7 +4,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cryogauge.records import BadInput
-from cryogauge.web.guard import LARGEST_BODY_BYTES, Guard, check_reach, check_token
+from cryogauge.web.guard import LARGEST_BODY_BYTES, Guard, check_drive_token, check_reach, check_token
 
 _HERE = Path(__file__).parent
 _TEMPLATES = Environment(
@@ -36,7 +36,13 @@ class _Static(StaticFiles):
 
 
 def create_app(
-    title: str, *routers: APIRouter, token: str | None = None, largest_body_bytes: int = LARGEST_BODY_BYTES
+    title: str,
+    *routers: APIRouter,
+    token: str | None = None,
+    largest_body_bytes: int = LARGEST_BODY_BYTES,
+    largest_file_bytes: int | None = None,
+    largest_by_path: Mapping[str, int] | None = None,
+    drive_token: str | None = None,
 ) -> FastAPI:
     """Put routers behind the guard, with the shared looks under ``/static``.
 
@@ -52,23 +58,34 @@ def create_app(
         Secret that every request needs; None for a server that only this machine can reach.
     largest_body_bytes
         Of a request; more than the default for a page that takes files.
+    largest_file_bytes
+        Of a request that puts a file, for pages that write it to disk as it comes.
+    largest_by_path
+        Of requests to some paths, for pages that write them to disk as they come.
+    drive_token
+        Secret of those who may steer what the pages show, for pages that tell drivers from watchers.
 
     Raises
     ------
     BadInput
-        When the token could be guessed.
+        When a token could be guessed, or both are the same.
     """
     if token is not None:
         check_token(token)
+    check_drive_token(token, drive_token)
     # No OpenAPI pages: they would load scripts from elsewhere.
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.token = token
+    app.state.all_drive = token is None and drive_token is None
     app.mount("/static", _Static(directory=_HERE / "static"))
     for router in routers:
         app.include_router(router)
     app.add_exception_handler(BadInput, _bad_input)
     app.add_exception_handler(RequestValidationError, _unfit)
-    app.add_middleware(Guard, token=token, largest_body_bytes=largest_body_bytes)
+    app.add_middleware(
+        Guard, token=token, largest_body_bytes=largest_body_bytes, largest_file_bytes=largest_file_bytes,
+        largest_by_path=largest_by_path, drive_token=drive_token,
+    )  # fmt: skip
     return app
 
 
@@ -177,8 +194,9 @@ def _bind(host: str, port: int) -> socket.socket:
         raise BadInput(f"there is no port {port}", "give one between 0 and 65535")
     with contextlib.ExitStack() as undo:
         try:
-            family, kind, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            bound = undo.enter_context(socket.socket(family, kind))
+            family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            # asyncio lets answers go at once (TCP_NODELAY) only on sockets that name their protocol.
+            bound = undo.enter_context(socket.socket(family, kind, protocol))
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(place)
         except OSError as error:

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from cryogauge.jobs.turns import Showing
 from cryogauge.records import BadInput
 from cryogauge.score.labels.agreement import agreement
 from cryogauge.score.labels.categories import CATEGORIES
-from cryogauge.score.labels.order import Showing
 from cryogauge.score.labels.people import check_name, per_person
 from cryogauge.score.labels.pictures import SlicePictures
 from cryogauge.score.labels.session import LabelSession
@@ -35,8 +35,8 @@ def label_slices_router(session: LabelSession, *, annotator: str = "") -> APIRou
 
     def shown(showing: Showing) -> dict[str, Any]:
         # Neither name nor z: who labels does not know where a slice comes from.
-        size = session.slices[showing.slice_id].pixel_size_A
-        return {"slice": showing.slice_id, "repeat": showing.repeat, "pixel_size_A": size}
+        size = session.slices[showing.item].pixel_size_A
+        return {"slice": showing.item, "repeat": showing.repeat, "pixel_size_A": size}
 
     def state(name: str) -> dict[str, Any]:
         progress = session.progress(name)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from cryogauge.imaging.shell_correlation import resolution_at
 from cryogauge.pick.average.shells import (
     compare_halves,
     last_shell,
     noise_sd,
-    resolution_A,
     shell_correlation,
     soft_sphere,
 )
@@ -57,9 +57,9 @@ def test_a_known_ratio_of_signal_to_noise_is_seen(snr):
 def test_resolution_is_read_between_shells():
     frequency = np.arange(6) / 200.0
     falling = np.array([1.0, 0.9, 0.5, 0.1, 0.4, 0.0])
-    assert resolution_A(frequency, falling, 0.3) == pytest.approx(200 / 2.5)
-    assert resolution_A(frequency, np.full(6, 0.9), 0.143) == pytest.approx(40.0)
-    assert np.isnan(resolution_A(frequency, np.array([1.0, 0.1, 0.9, 0.9, 0.9, 0.9]), 0.143))
+    assert resolution_at(frequency, falling, 0.3) == pytest.approx(200 / 2.5)
+    assert resolution_at(frequency, np.full(6, 0.9), 0.143) == pytest.approx(40.0)
+    assert np.isnan(resolution_at(frequency, np.array([1.0, 0.1, 0.9, 0.9, 0.9, 0.9]), 0.143))
 
 
 def test_what_the_mask_alone_correlates_is_taken_off():

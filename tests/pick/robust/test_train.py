@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from cryogauge.io.copick import open_project, read_project_picks, write_project_picks
+from cryogauge.io.copick import open_project, read_project_picks, write_project_picks, write_tomogram
 from cryogauge.learn.weights import read_card
 from cryogauge.pick import presets
 from cryogauge.pick.labelled import LabelledSource
 from cryogauge.pick.model import load_picker
 from cryogauge.pick.train import Order, train_picker
 from cryogauge.records import BadInput
-from tests.pick.worlds import TINY, make_project
+from tests.pick.worlds import TINY, VOXEL_A, draw_world, make_project
 
 
 @pytest.fixture
@@ -53,6 +54,14 @@ def test_the_clean_run_is_not_learned_from_and_thresholds_are_chosen_on_it(proje
     assert "the clean set" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_a_plain_preset_chooses_thresholds_on_the_clean_run(project, tmp_path):
+    path = train_picker(order(project, preset=TINY), tmp_path / "out", say=lambda line: None)
+    assert path is not None
+    assert load_picker([path]).preset.robust is None
+    assert not any("correction and weighting" in limit for limit in read_card(path).limits)
+    assert set(pd.read_csv(tmp_path / "out" / "kept_out_picks.csv")["tomogram"]) <= {"w3"}
+
+
 def test_stages_end_where_one_training_does(project, tmp_path):
     once = train_picker(order(project), tmp_path / "once", say=lambda line: None)
     assert once is not None
@@ -78,7 +87,6 @@ def test_a_folder_knows_its_clean_set(project, tmp_path):
         ({"clean": ()}, "names no run"),
         ({"clean": ("w7",)}, "w7"),
         ({"clean": ("w0", "w1", "w2", "w3")}, "no picks are left without"),
-        ({"preset": "fast"}, "learns nothing from a clean set"),
         ({"kept_out": ("w1",)}, "no run is kept out beside it"),
     ],
 )
@@ -124,3 +132,35 @@ def test_the_paper_s_preset_learns_too(project, tmp_path, monkeypatch):
     path = train_picker(order(project, preset="robpicker-paper"), tmp_path / "out", say=lambda line: None)
     assert path is not None
     assert load_picker([path]).preset.momentum == 0.9
+
+
+def test_a_clean_tomogram_may_be_smaller_than_a_patch(project, tmp_path):
+    data, picks = draw_world(8, (24, 30, 80))
+    opened = open_project(project)
+    write_tomogram(opened, "thin", data, VOXEL_A, "wbp")
+    opened.root.refresh()
+    write_project_picks(opened, picks.assign(tomogram="thin"), user="truth", session="1")
+    path = train_picker(order(project, clean=("thin",)), tmp_path / "out", say=lambda line: None)
+    assert path is not None
+    assert "thin" in (tmp_path / "out" / "order.json").read_text()
+
+
+@pytest.mark.parametrize("preset", ["robpicker", "robpicker-voxelwise"])
+def test_labels_that_are_all_wrong_are_learned_from_and_told(project, tmp_path, monkeypatch, preset):
+    opened = open_project(project)
+    picks = pd.concat([read_project_picks(opened, user="truth")] * 3, ignore_index=True)
+    rng = np.random.default_rng(0)
+    for axis, size in (("x_A", 800.0), ("y_A", 720.0), ("z_A", 400.0)):
+        picks[axis] = rng.uniform(0, size - 10.0, len(picks))
+    write_project_picks(opened, picks, user="lost", session="1")
+    voxelwise = presets.PRESETS["robpicker-voxelwise"]
+    monkeypatch.setitem(
+        presets.PRESETS, "robpicker-voxelwise",
+        replace(voxelwise, network=TINY.network, sampling=TINY.sampling, tile_px=TINY.tile_px),
+    )  # fmt: skip
+    said: list[str] = []
+    noisy = LabelledSource(project, user="lost")
+    clean = LabelledSource(project, user="lost", runs=("w3",))
+    path = train_picker(Order(noisy, preset, None, 6, clean=clean), tmp_path / "out", say=said.append)
+    assert path is not None
+    assert any("that it has not learned no higher than random places" in line for line in said)

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from cryogauge.io import TomogramSource, write_mrc
+from cryogauge.jobs.turns import REPEAT_DISTANCE, Showing
 from cryogauge.records import BadInput, Retryable
 from cryogauge.score.labels import LABEL_COLUMNS, read_labels
-from cryogauge.score.labels.order import REPEAT_DISTANCE, Showing
 from cryogauge.score.labels.session import LabelSession, read_slice_scores, slices_of_tomogram
 from cryogauge.score.labels.store import Label, LabelSlice, LabelStore
 from cryogauge.score.labels.table import table_of, write_labels
@@ -320,7 +320,7 @@ def test_everything_once_and_repeats_apart(session):
         assert session.label("Ada", showings[0], Label(1, None, 1.0))
         said.append(showings[0])
     assert (session.progress("Ada").done, session.progress("Ada").total) == (42, 42)
-    assert len({each.slice_id for each in said}) == 40
+    assert len({each.item for each in said}) == 40
     table = table_of(session.store)
     assert table[~table["repeat"]].groupby("chosen").size().to_dict() == {"random": 20, "unsure": 20}
     assert (table.groupby("z")["chosen"].nunique() == 1).all()  # a repeat is chosen for what it first was
@@ -328,7 +328,7 @@ def test_everything_once_and_repeats_apart(session):
     assert unsure.is_monotonic_decreasing  # the least certain first
     for place, each in enumerate(said):
         if each.repeat:
-            assert place - said.index(Showing(each.slice_id, False)) >= REPEAT_DISTANCE
+            assert place - said.index(Showing(each.item, False)) >= REPEAT_DISTANCE
 
 
 def test_undo_takes_back_one_after_the_other(session):
@@ -344,12 +344,12 @@ def test_undo_takes_back_one_after_the_other(session):
 
 
 def test_half_of_the_slices_are_the_least_certain(session):
-    last = [session.slices[each.slice_id].z for each in session.upcoming("Ada", 8)]
+    last = [session.slices[each.item].z for each in session.upcoming("Ada", 8)]
     assert sum(z >= 42 for z in last) >= 4
 
 
 def test_a_stranger_s_slice_is_refused(session):
-    for stranger in (Showing(10_000, False), Showing(session.upcoming("Ada", 1)[0].slice_id + 100, True)):
+    for stranger in (Showing(10_000, False), Showing(session.upcoming("Ada", 1)[0].item + 100, True)):
         with pytest.raises(BadInput, match="not among those"):
             session.label("Ada", stranger, Label(1, None, 1.0))
 

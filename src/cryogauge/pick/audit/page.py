@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cryogauge.pick.audit.agreement import told
 from cryogauge.pick.audit.session import AuditSession
 from cryogauge.pick.page import HUES
 from cryogauge.report import Block, Failure, write_sheet
@@ -18,7 +19,12 @@ _SORTS = ("missing", "wrong", "swapped")
 
 
 def write_audited(
-    path: Path, folder: Path, suggestions: pd.DataFrame, failures: Sequence[Failure], settings: dict[str, object]
+    path: Path,
+    folder: Path,
+    suggestions: pd.DataFrame,
+    failures: Sequence[Failure],
+    settings: dict[str, object],
+    agree: pd.DataFrame | None = None,
 ) -> Path:
     """Write the page of an audit whose files are in ``folder``.
 
@@ -32,6 +38,8 @@ def write_audited(
         Tomograms that could not be looked at.
     settings
         What was used, by its name in words.
+    agree
+        Of :func:`cryogauge.pick.audit.agreement.agreement`.
     """
     likely = suggestions[suggestions["score"] >= _LIKELY]
     facts = [(str(int((likely["kind"] == sort).sum())), f"{sort}, at least {_LIKELY:.0%} sure") for sort in _SORTS]
@@ -39,6 +47,9 @@ def write_audited(
     if failures:
         table = pd.DataFrame([(each.tomogram, each.message) for each in failures], columns=["tomogram", "why"])
         blocks.append(Block("Not looked at", table=table))
+    if agree is not None and len(agree):
+        text = told(agree) or "Of pairs of a label and a random place, the part in which the network sees the label."
+        blocks.append(Block("Do the labels agree with what is seen?", text, table=agree.round({"above": 3})))
     if len(suggestions):
         session = AuditSession(folder, _SHOWN)
         names = [each.name for each in session.audit.objects]

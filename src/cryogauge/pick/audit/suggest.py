@@ -10,7 +10,8 @@ kind's particles are labelled, and at least half of its labels are right.
 - ``missing``: a pick without a label. Among picks of one height the part that has labels tells how many are particles;
   the score is the probability that this one is, see
   :func:`cryogauge.pick.audit.calibrate.particle_given_unlabelled`. A kind whose picks the labels do not back up ranks
-  low.
+  low. What one kind says where another is labelled, or is likelier, counts neither for it nor against it: a network
+  that takes one kind for another at half of its places may still know it well.
 - ``wrong``: a label where the network sees little. The score is the probability that it is a random place, see
   :func:`cryogauge.pick.audit.calibrate.place_given_height`. Where the network sees little at many labels of a kind, it
   does not know the kind, and none of them stands out.
@@ -20,7 +21,7 @@ A network remembers what it has learned: it should judge tomograms that it has n
 :mod:`cryogauge.pick.audit.batch`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -70,32 +71,52 @@ def rank(evidence: pd.DataFrame, objects: Sequence[PickObject]) -> pd.DataFrame:
     """
     rows = {role: evidence[evidence["role"] == role] for role in ("pick", "label", "place")}
     labels, picks = rows["label"], rows["pick"]
-    picks = picks[picks["has"] != "own"]
-    doubt, other, missing = np.zeros(len(labels)), np.zeros(len(labels)), np.zeros(len(picks))
+    doubt, other = np.zeros(len(labels)), np.zeros(len(labels))
     for each in objects:
-        of_kind = {role: table[table["object"] == each.name] for role, table in rows.items()}
-        heights = {role: table["probability"].to_numpy(float) for role, table in of_kind.items()}
-        is_place = place_given_height(heights["label"], heights["place"])
-        is_particle = particle_given_unlabelled(heights["pick"], (of_kind["pick"]["has"] == "own").to_numpy())
+        heights = {
+            role: rows[role].loc[rows[role]["object"] == each.name, "probability"].to_numpy(float)
+            for role in ("label", "place")
+        }
         mine, meant = (labels["object"] == each.name).to_numpy(), (labels["other"] == each.name).to_numpy()
-        doubt[mine] = is_place(heights["label"])
+        doubt[mine] = place_given_height(heights["label"], heights["place"])(heights["label"])
+        is_particle = _of_kind(picks[picks["object"] == each.name])
         other[meant] = is_particle(labels.loc[meant, "other_probability"].to_numpy(float))
-        lacking = (picks["object"] == each.name).to_numpy()
-        missing[lacking] = is_particle(picks.loc[lacking, "probability"].to_numpy(float))
     swapped = other > 0.5  # the likelier of the two
     of_labels = labels.assign(
         kind=np.where(swapped, "swapped", "wrong"),
         other=np.where(swapped, labels["other"], ""),
         score=doubt * np.where(swapped, other, 1 - other),
     )
-    free = (picks["has"] == "").to_numpy()
-    of_places = _one_a_place(picks[free].assign(kind="missing", other="", score=missing[free]), objects)
-    table = pd.concat([of_labels, of_places], ignore_index=True)
+    table = pd.concat([of_labels, _missing(picks, objects)], ignore_index=True)
     # of equal scores by what the network itself says: high where a label lacks, low where one is too much
     seen = table["probability"].to_numpy(float)
     order = np.lexsort((np.where(table["kind"] == "missing", -seen, seen), -table["score"].to_numpy(float)))
     table = table.iloc[order]
     return table.loc[table["score"] >= LEAST, list(SUGGESTION_COLUMNS)].reset_index(drop=True)
+
+
+def _missing(picks: pd.DataFrame, objects: Sequence[PickObject]) -> pd.DataFrame:
+    """Picks without a label in reach, one a place, with the probability that they are particles.
+
+    Calibrated twice: first to tell which kind is likeliest where several see something, then on the likeliest alone.
+    """
+    free = picks[picks["has"] != "other"]
+    likeliest = _one_a_place(free.assign(score=_particles(free, objects) + (free["has"] == "own")), objects)
+    likeliest = likeliest.assign(score=_particles(likeliest, objects), kind="missing", other="")
+    return likeliest[likeliest["has"] == ""]
+
+
+def _particles(picks: pd.DataFrame, objects: Sequence[PickObject]) -> np.ndarray:
+    """The probability of each that it is a particle if it has no label, by what picks of its kind are backed up."""
+    out = np.zeros(len(picks))
+    for each in objects:
+        mine = (picks["object"] == each.name).to_numpy()
+        out[mine] = _of_kind(picks[mine])(picks.loc[mine, "probability"].to_numpy(float))
+    return out
+
+
+def _of_kind(picks: pd.DataFrame) -> Callable[[np.ndarray], np.ndarray]:
+    return particle_given_unlabelled(picks["probability"].to_numpy(float), (picks["has"] == "own").to_numpy())
 
 
 def _one_a_place(picks: pd.DataFrame, objects: Sequence[PickObject]) -> pd.DataFrame:

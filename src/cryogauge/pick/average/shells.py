@@ -6,12 +6,13 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from cryogauge.imaging.shell_correlation import HALVES, REFERENCE, resolution_at
 from cryogauge.pick.average.spectra import box_of, half_sphere, shells_of, terms
 from cryogauge.records import BadInput
 
 #: Correlation at which resolution is read (P. B. Rosenthal & R. Henderson, J. Mol. Biol. 333 (2003) 721), and the
 #: older, stricter one.
-CRITERION, STRICT = 0.143, 0.5
+CRITERION, STRICT = HALVES, REFERENCE
 #: Correlation of the unmasked halves below which phases are made random, and shells beyond that to be left alone.
 _RANDOM_BELOW, _RANDOM_MARGIN = 0.8, 2
 
@@ -47,7 +48,7 @@ class ShellCorrelation:
 
         Where it stays above, two voxels, which is all that can be told.
         """
-        return resolution_A(self.frequency_1_A, self.corrected, criterion)
+        return resolution_at(self.frequency_1_A, self.corrected, criterion)
 
     @property
     def area(self) -> float:
@@ -140,19 +141,6 @@ def compare_halves(
     corrected = (masked - random) / np.maximum(1.0 - random, 1e-6)
     frequency = np.arange(count) / (edge * voxel_size_A)
     return ShellCorrelation(frequency, unmasked, masked, random, np.clip(corrected, -1.0, 1.0), noise_sd(edge, mask))
-
-
-def resolution_A(frequency_1_A: NDArray[np.floating], correlation: NDArray[np.floating], criterion: float) -> float:
-    """Where a curve first falls to a criterion, in Å, between its points; see :meth:`ShellCorrelation.resolution_A`."""
-    if not correlation[1] > criterion:
-        return float("nan")
-    below = np.flatnonzero(correlation[1:] < criterion)
-    if not len(below):
-        return float(1.0 / frequency_1_A[-1])
-    k = int(below[0]) + 1
-    high, low = float(correlation[k - 1]), float(correlation[k])
-    part = (high - criterion) / (high - low)
-    return float(1.0 / (frequency_1_A[k - 1] + part * (frequency_1_A[k] - frequency_1_A[k - 1])))
 
 
 def soft_sphere(edge_px: int, radius_px: float, soft_px: float) -> NDArray[np.float32]:

@@ -109,7 +109,10 @@ def read_submission(content: bytes, rules: Rules | None = None) -> Submission:
         if len(problems) < MOST_TOLD:
             problems.append(RowProblem(line, wrong))
     if not rows and not problems:
-        raise BadInput("the file has a head but no row", "write a row a pick")
+        raise BadInput(
+            "the file has a head but no row",
+            "write a row a pick; of a network that found none, `cryogauge pick predict --all` keeps the less sure ones",
+        )
     return Submission(pd.DataFrame(rows, columns=pd.Index(PICK_COLUMNS)), tuple(problems), count)
 
 

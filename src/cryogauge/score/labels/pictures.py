@@ -4,15 +4,12 @@ import io
 import threading
 from collections import OrderedDict
 
-import numpy as np
-
 from cryogauge.io import open_volume
 from cryogauge.io.lazy import forget
 from cryogauge.records import Volume
+from cryogauge.report.pictures import grey_levels
 from cryogauge.score.labels.store import LabelSlice
 
-#: Grey values between these percentiles of the slice are told apart; the rest is black or white.
-PERCENTILES = (0.5, 99.5)
 _OPEN = 8
 
 
@@ -39,14 +36,3 @@ class SlicePictures:
         buffer = io.BytesIO()
         Image.fromarray(grey_levels(values)).save(buffer, "PNG", compress_level=0)  # noise does not compress
         return buffer.getvalue()
-
-
-def grey_levels(values: np.ndarray) -> np.ndarray:
-    """Values ``(y, x)`` in 256 levels between :data:`PERCENTILES`, uint8; what is no number becomes black."""
-    known = np.isfinite(values)
-    if not known.any():
-        return np.zeros(values.shape, dtype=np.uint8)
-    low, high = np.percentile(values[known], PERCENTILES)
-    span = high - low or 1.0
-    scaled = np.clip((values - low) / span, 0.0, 1.0) * 255
-    return np.where(known, scaled, 0).round().astype(np.uint8)

@@ -1,8 +1,6 @@
 """A round of labelling: these slices, anybody who comes, everybody in an order of their own."""
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +8,10 @@ import pandas as pd
 
 from cryogauge.io import TomogramSource, content_key, open_volume
 from cryogauge.io.formats import is_local
+from cryogauge.jobs.turns import Progress, Showing, Turns
 from cryogauge.records import BadInput, Volume
-from cryogauge.score.labels.order import REPEAT_DISTANCE, Showing, choose_slices, showing_order
+from cryogauge.score.labels.order import choose_slices
 from cryogauge.score.labels.store import Label, LabelSlice, LabelStore
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far somebody is: slices shown so far and in all, those shown twice included."""
-
-    done: int
-    total: int
 
 
 class LabelSession:
@@ -50,41 +41,23 @@ class LabelSession:
         self.store = store
         self.slices = {ids[each.content, each.z]: each for each in slices}
         self._uncertainty = {ids[key]: value for key, value in (uncertainty or {}).items()}
-        self._seed = seed
-        self._orders: dict[str, list[Showing]] = {}
-        self._lock = threading.Lock()
+        groups = {each: known.content for each, known in self.slices.items()}
+        self._turns = Turns(groups, self._uncertainty, seed=seed)
 
     def upcoming(self, annotator: str, count: int) -> list[Showing]:
         """The next slices to show somebody, ``count`` at most; none when all are labelled."""
-        labelled = self.store.labelled(annotator)
-        done = set(labelled)
-        first_at = {slice_id: place for place, (slice_id, repeat) in enumerate(labelled) if not repeat}
-        found: list[Showing] = []
-        late: list[Showing] = []
-        for each in self._order(annotator):
-            if (each.slice_id, each.repeat) in done:
-                continue
-            if each.repeat and len(labelled) - first_at.get(each.slice_id, len(labelled)) < REPEAT_DISTANCE:
-                late.append(each)  # its first label was taken back, or the slices are others than last time
-            else:
-                found.append(each)
-            if len(found) == count:
-                return found
-        # At the end there may be too few left to put in between.
-        return (found + [each for each in late if each.slice_id in first_at])[:count]
+        return self._turns.upcoming(annotator, self.store.labelled(annotator), count)
 
     def progress(self, annotator: str) -> Progress:
         """How far somebody is with these slices."""
-        order = {(each.slice_id, each.repeat) for each in self._order(annotator)}
-        done = len(order & set(self.store.labelled(annotator)))
-        return Progress(done, len(order))
+        return self._turns.progress(annotator, self.store.labelled(annotator))
 
     def label(self, annotator: str, showing: Showing, label: Label) -> bool:
         """Keep a label; False when there is one already. Raises ``BadInput`` for a slice that is not to be labelled."""
-        if showing not in self._order(annotator):
+        if showing not in self._turns.order(annotator):
             raise BadInput("this slice is not among those to be labelled", "load the page again")
-        chosen = "unsure" if showing.slice_id in self._uncertainty else "random"
-        return self.store.add(showing.slice_id, annotator, label, repeat=showing.repeat, chosen=chosen)
+        chosen = "unsure" if showing.item in self._uncertainty else "random"
+        return self.store.add(showing.item, annotator, label, repeat=showing.repeat, chosen=chosen)
 
     def undo(self, annotator: str) -> Showing | None:
         """Take somebody's last label of these slices back; which it was, or None when there is none."""
@@ -93,13 +66,6 @@ class LabelSession:
                 self.store.remove(slice_id, annotator, repeat=repeat)
                 return Showing(slice_id, repeat)
         return None
-
-    def _order(self, annotator: str) -> list[Showing]:
-        with self._lock:
-            if annotator not in self._orders:
-                groups = {each: known.content for each, known in self.slices.items()}
-                self._orders[annotator] = showing_order(groups, self._uncertainty, f"{self._seed} {annotator}")
-            return self._orders[annotator]
 
 
 def slices_of_tomogram(

@@ -1,25 +1,21 @@
 """Labels in SQLite, or in PostgreSQL by its URL: several people may write at once."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from cryogauge.records import BadInput, Retryable
+from cryogauge.io.database import Database, Schema
 
 #: Why a slice was shown: drawn at random, or as one that the model is least sure of.
 Chosen = Literal["random", "unsure"]
 
-_VERSION = 1
 _TABLES = sa.MetaData()
-_SCHEMA = sa.Table("cryogauge_labels_schema", _TABLES, sa.Column("version", sa.Integer, primary_key=True))
+_MARK = sa.Table("cryogauge_labels_schema", _TABLES, sa.Column("version", sa.Integer, primary_key=True))
 _SLICES = sa.Table(
     "cryogauge_slices",
     _TABLES,
@@ -47,10 +43,7 @@ _LABELS = sa.Table(
     sa.UniqueConstraint("annotator", "slice_id", "repeat"),
     sqlite_autoincrement=True,  # ids never come back, so that the last label is always the one with the highest
 )
-#: Inserting what may be there already is not in the common language.
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-#: Two that come first at once must not both make the tables.
-_ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(1129730097)"}
+_SCHEMA = Schema(_TABLES, _MARK, 1, "labels", "cryogauge label slices")
 #: Slices written in one statement: SQLite takes some thousand parameters.
 _CHUNK = 500
 
@@ -116,16 +109,13 @@ class LabelStore:
     """
 
     def __init__(self, place: str | Path, *, create: bool = True) -> None:
-        self._engine = _engine(str(place), create)
-        self.name = self._engine.url.render_as_string(hide_password=True).removeprefix("sqlite:///")
-        with ExitStack() as undo:
-            undo.callback(self._engine.dispose)
-            self._prepare(create)
-            undo.pop_all()
+        self._database = Database(place, _SCHEMA, create=create)
+        self.name = self._database.name
+        self._has_chosen = self._find_chosen(create)
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> "LabelStore":
         return self
@@ -140,11 +130,11 @@ class LabelStore:
         -------
         ``{(content, z): id}`` of those given.
         """
-        insert = _INSERTS[self._engine.dialect.name]
+        insert = self._database.insert
         ids: dict[tuple[str, int], int] = {}
         by_key = {(each.content, each.z): each for each in slices}
         unique = [by_key[key] for key in sorted(by_key)]  # two that write in one order cannot wait for each other
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             for first in range(0, len(unique), _CHUNK):
                 statement = insert(_SLICES).values([vars(each) for each in unique[first : first + _CHUNK]])
                 updated = {name: statement.excluded[name] for name in ("tomogram", "uri", "pixel_size_A")}
@@ -156,7 +146,7 @@ class LabelStore:
     def labelled(self, annotator: str) -> list[tuple[int, bool]]:
         """``(slice id, whether as a repeat)`` of all that somebody has labelled, in the order of labelling."""
         query = sa.select(_LABELS.c.slice_id, _LABELS.c.repeat).where(_LABELS.c.annotator == annotator)
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return [(slice_id, repeat) for slice_id, repeat in connection.execute(query.order_by(_LABELS.c.id))]
 
     def add(self, slice_id: int, annotator: str, label: Label, *, repeat: bool, chosen: Chosen | None = None) -> bool:
@@ -166,7 +156,7 @@ class LabelStore:
             "labelled_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }  # fmt: skip
         try:
-            with self._transaction() as connection:
+            with self._database.transaction() as connection:
                 connection.execute(sa.insert(_LABELS).values(values))
         except IntegrityError:
             return False
@@ -175,7 +165,7 @@ class LabelStore:
     def remove(self, slice_id: int, annotator: str, *, repeat: bool) -> bool:
         """Take a label back; False when there is none."""
         chosen = (_LABELS.c.slice_id == slice_id, _LABELS.c.annotator == annotator, _LABELS.c.repeat == repeat)
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return connection.execute(sa.delete(_LABELS).where(*chosen)).rowcount > 0
 
     def rows(self) -> list[dict[str, Any]]:
@@ -186,93 +176,14 @@ class LabelStore:
             _LABELS.c.chosen if self._has_chosen else sa.null().label("chosen"), _LABELS.c.seconds,
             _LABELS.c.labelled_at,
         ).join(_SLICES)  # fmt: skip
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return [dict(row) for row in connection.execute(query.order_by(_LABELS.c.id)).mappings()]
 
-    def _prepare(self, create: bool) -> None:
-        with self._transaction() as connection:
-            if create:
-                connection.exec_driver_sql(_ALONE[self._engine.dialect.name])
-            tables = set(sa.inspect(connection).get_table_names())
-            if _SCHEMA.name not in tables:
-                if not create or (tables and self._engine.dialect.name == "sqlite"):
-                    raise BadInput(f"{self.name} holds no labels", "give what `cryogauge label slices` wrote")
-                for table in _TABLES.sorted_tables:
-                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-                insert = _INSERTS[self._engine.dialect.name]
-                connection.execute(insert(_SCHEMA).values(version=_VERSION).on_conflict_do_nothing())
-            version = connection.execute(sa.select(_SCHEMA.c.version)).scalar()
-            self._has_chosen = _has_chosen(connection)
-            if create and version == _VERSION and not self._has_chosen:  # who only reads may not be allowed to
+    def _find_chosen(self, create: bool) -> bool:
+        """Whether the column that came later is there; it is added where it may be."""
+        with self._database.transaction(alone=create) as connection:
+            columns = {column["name"] for column in sa.inspect(connection).get_columns(_LABELS.name)}
+            found = _LABELS.c.chosen.name in columns
+            if create and not found:  # who only reads may not be allowed to
                 connection.execute(sa.DDL(f"ALTER TABLE {_LABELS.name} ADD COLUMN chosen VARCHAR(8)"))
-                self._has_chosen = True
-        if version != _VERSION:
-            raise BadInput(
-                f"{self.name} was written by another version of cryogauge (labels version {version}, not {_VERSION})",
-                "export the labels with that version, or keep new ones elsewhere",
-            )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        """A transaction; the database's errors as ours."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except DBAPIError as error:
-            raise _told(self.name, error) from error
-
-
-def _has_chosen(connection: sa.Connection) -> bool:
-    return _LABELS.c.chosen.name in {column["name"] for column in sa.inspect(connection).get_columns(_LABELS.name)}
-
-
-def _engine(place: str, create: bool) -> sa.Engine:
-    if "://" not in place:
-        path = Path(place)
-        if not path.exists() and not create:
-            raise BadInput(f"{place} does not exist", "check the path")
-        if not path.parent.is_dir():
-            raise BadInput(f"there is no folder {path.parent}", "make it first")
-        url = sa.URL.create("sqlite", database=str(path))
-    else:
-        try:
-            url = sa.make_url(place)
-        except ArgumentError as error:
-            raise BadInput("this is no URL of a database", "write postgresql://user@host/database") from error
-        if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
-            raise BadInput(
-                f"labels cannot be kept in {url.drivername}", "give a path (SQLite) or postgresql://user@host/database"
-            )
-        url = url.set(drivername="postgresql+psycopg")
-    try:
-        engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
-    except ModuleNotFoundError as error:
-        raise BadInput("PostgreSQL's driver is missing", "pip install 'cryogauge[postgres]'") from error
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-    return engine
-
-
-def _set_up_sqlite(connection: Any, _: Any) -> None:
-    """Readers and a writer at a time, and waiting instead of failing where two write."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 10000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _told(name: str, error: DBAPIError) -> BadInput | Retryable:
-    what = " ".join(str(error.orig).split())
-    code = getattr(error.orig, "sqlite_errorname", "")
-    if code == "SQLITE_FULL":
-        return Retryable(f"no space is left for {name}", "free some space and label on")
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return Retryable(f"{name} is locked by another program", "close it and try again")
-    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return BadInput(f"{name} is damaged or no store of labels", "give what `cryogauge label slices` wrote")
-    if code or not isinstance(error, OperationalError):
-        return BadInput(f"cannot use {name}: {what}", "check the path, the address and what you may do there")
-    return Retryable(f"cannot use {name}: {what}", "check that the server runs and can be reached")
+            return found or create

@@ -1,88 +1,31 @@
-"use strict";
+import { ask, keyOf, makeQueue, words } from "./queue.js";
+
 (() => {
   const by = (id) => document.getElementById(id);
   const VIEWS = [["view-xy", "x", "y", "z"], ["view-xz", "x", "z", "y"], ["view-zy", "z", "y", "x"]]; // right, down, depth
   const kinds = [...by("kinds").querySelectorAll("button")];
   const hues = Object.fromEntries(kinds.map((button) => [button.dataset.kind, button.dataset.hue]));
 
-  let annotator = "";
-  let round = 0; // counts fresh starts: answers to an earlier one are ignored
-  let queue = []; // what comes next, its pictures on their way
-  let known = new Set(); // what has been in the queue
-  let current = null;
-  let shownAt = 0; // when the current suggestion was painted; 0 while it is not
-  let saving = Promise.resolve(); // answers go out one after the other
-  let unsaved = 0;
-  let undoing = false;
   let plain = false; // without circles
-  let counts = { done: 0, skipped: 0, total: 0 };
   let finishing = false; // the form to write back is shown though suggestions are left
 
-  // ---- talking to the server
-  async function ask(path, body) {
-    const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-    const answer = await fetch(path, options);
-    if (!answer.ok) {
-      const text = await answer.text();
-      let told = {};
-      try { told = JSON.parse(text); } catch { /* plain text */ }
-      throw new Error([told.message || text || answer.statusText, told.hint].filter(Boolean).join("; "));
-    }
-    return answer;
-  }
+  const queue = makeQueue({
+    answering: "/api/answer",
+    coming: (state) => state.upcoming,
+    key: (item) => item.id,
+    picture: (item) => `/api/suggestions/${item.id}.png`,
+    body: (item, said) => ({ suggestion: item.id, said }),
+    canvas: by("views"),
+    paint: () => { tell(); draw(); },
+    parts: ["finish"],
+    started: () => { finishing = false; by("finish").hidden = false; },
+    undone: () => { finishing = false; },
+    blocked: () => finishing,
+    layout,
+  });
 
-  async function load(id) {
-    const answer = await ask(`/api/suggestions/${id}.png`);
-    return createImageBitmap(await answer.blob());
-  }
-
-  const withPicture = (item) => {
-    const image = load(item.id);
-    image.catch(() => {}); // told when its turn comes
-    return { ...item, image };
-  };
-
-  function take(state) {
-    counts = { done: state.done, skipped: state.skipped, total: state.total };
-    by("progress").max = Math.max(state.total, 1);
-    by("progress").value = state.done;
-    by("far").textContent = `${state.done} of ${state.total}`;
-    for (const item of state.upcoming) {
-      if (known.has(item.id)) continue;
-      known.add(item.id);
-      queue.push(withPicture(item));
-    }
-  }
-
-  const words = (error) => (error instanceof TypeError ? "The server does not answer" : error.message);
-
-  function fail(error) {
-    current = null;
-    by("problem").firstElementChild.textContent = `${words(error)}. What was saved is kept; the rest is shown again.`;
-    by("problem").hidden = false;
-    by("work").hidden = by("over").hidden = by("finish").hidden = true;
-    by("retry").focus();
-  }
-
-  async function begin() {
-    const mine = ++round;
-    [queue, known, current, unsaved, finishing, saving] = [[], new Set(), null, 0, false, Promise.resolve()];
-    for (const id of ["problem", "over", "work", "who"]) by(id).hidden = true;
-    try {
-      const state = await (await ask(`/api/next?annotator=${encodeURIComponent(annotator)}`)).json();
-      if (mine !== round) return;
-      by("name").textContent = annotator;
-      by("me").hidden = by("finish").hidden = false;
-      take(state);
-      next();
-    } catch (error) { if (mine === round) fail(error); }
-  }
-
-  // ---- one suggestion after the other
-  function next() { show(queue.shift() || null); }
-
-  function layout() {
-    const over = finishing || (current === null && unsaved === 0);
+  function layout(ended, { done, skipped, total }) {
+    const over = finishing || ended;
     by("over").hidden = !over;
     by("work").hidden = over;
     by("finish").hidden = over;
@@ -90,68 +33,17 @@
       by("written").hidden = true;
       return;
     }
-    const left = counts.total - counts.done;
-    by("over-heading").textContent = left ? `${counts.done} of ${counts.total} judged` : `All ${counts.total} are judged`;
-    by("again").hidden = !counts.skipped;
-    by("again").textContent = `Look again at the ${counts.skipped} passed over`;
-    by("return").hidden = !left;
+    by("over-heading").textContent = done < total ? `${done} of ${total} judged` : `All ${total} are judged`;
+    by("again").hidden = !skipped;
+    by("again").textContent = `Look again at the ${skipped} passed over`;
+    by("return").hidden = done === total;
   }
 
-  async function show(item) {
-    const mine = round;
-    [current, shownAt] = [item, 0];
-    layout();
-    if (item === null) return;
-    try {
-      const image = await item.image;
-      if (mine !== round || current !== item) return;
-      item.bitmap = image;
-      tell();
-      draw();
-      shownAt = performance.now();
-      by("views").dataset.shown = Number(by("views").dataset.shown || 0) + 1;
-    } catch (error) { if (mine === round) fail(error); }
-  }
-
-  function answer(said) {
-    if (!current || !shownAt || undoing || finishing) return;
-    const [mine, item] = [round, current];
-    const body = { annotator, suggestion: item.id, said, seconds: (performance.now() - shownAt) / 1000 };
-    unsaved += 1;
-    saving = saving.then(() => ask("/api/answer", body)).then((got) => got.json()).then((state) => {
-      if (mine !== round) return;
-      unsaved -= 1;
-      take(state);
-      if (current === null) next();
-    }).catch((error) => { if (mine === round) { round += 1; fail(error); } });
-    next();
-  }
-
-  async function undo() {
-    if (undoing) return;
-    undoing = true;
-    const mine = round;
-    try {
-      await saving;
-      if (mine !== round) return;
-      const state = await (await ask("/api/undo", { annotator })).json();
-      if (mine !== round || !state.undone) return;
-      finishing = false;
-      if (current) queue.unshift(current);
-      known.add(state.undone.id);
-      take(state);
-      show(withPicture(state.undone));
-    } catch (error) { if (mine === round) fail(error); } finally { undoing = false; }
-  }
-
-  async function again() {
-    const mine = round;
-    try {
-      await saving;
-      await ask("/api/again", { annotator });
-      if (mine === round) begin();
-    } catch (error) { if (mine === round) fail(error); }
-  }
+  const again = () => queue.trying(async (fresh) => {
+    if (!await queue.saved()) return;
+    await ask("/api/again", { annotator: queue.annotator });
+    if (fresh()) queue.begin();
+  });
 
   // ---- the question in words
   const article = (name) => (/^[aeiou]/i.test(name) ? "an" : "a");
@@ -179,23 +71,23 @@
   }
 
   function tell() {
-    const told = ANSWERS[current.kind](current);
-    current.told = told;
+    const told = ANSWERS[queue.current.kind](queue.current);
+    queue.current.told = told;
     by("sort").textContent = told.sort;
-    const names = [current.object, current.other].filter(Boolean);
+    const names = [queue.current.object, queue.current.other].filter(Boolean);
     by("question").replaceChildren(...told.question.map((part) => (names.includes(part) ? named(part) : part)));
-    by("certainty").style.width = `${100 * current.score}%`;
-    by("score").textContent = `certainty ${current.score.toFixed(2)}`;
+    by("certainty").style.width = `${100 * queue.current.score}%`;
+    by("score").textContent = `certainty ${queue.current.score.toFixed(2)}`;
     by("accept").querySelector("span").textContent = told.accept;
     by("reject").querySelector("span").textContent = told.reject;
-    const [x, y, z] = current.place_nm;
-    by("where").textContent = `${current.tomogram}, ${x} · ${y} · ${z} nm (x, y, z)`
-      + (current.remembered ? "; judged by a network that learned its labels" : "");
+    const [x, y, z] = queue.current.place_nm;
+    by("where").textContent = `${queue.current.tomogram}, ${x} · ${y} · ${z} nm (x, y, z)`
+      + (queue.current.remembered ? "; judged by a network that learned its labels" : "");
   }
 
   // ---- seeing
   function draw() {
-    const edge = current.edge_px;
+    const edge = queue.current.edge_px;
     VIEWS.forEach(([id, right, down, depth], number) => {
       const canvas = by(id).querySelector("canvas");
       const box = canvas.getBoundingClientRect();
@@ -204,15 +96,15 @@
       const pen = canvas.getContext("2d");
       const scale = size / edge;
       pen.imageSmoothingQuality = "high";
-      pen.drawImage(current.bitmap, 0, number * edge, edge, edge, 0, 0, size, size);
+      pen.drawImage(queue.current.bitmap, 0, number * edge, edge, edge, 0, 0, size, size);
       if (!plain) circles(pen, scale, right, down, depth);
       if (number === 0) bar(pen, scale);
     });
   }
 
   function bar(pen, scale) {
-    const nm = [100, 50, 20, 10, 5, 2, 1].find((each) => each * 10 / current.voxel_size_A < current.edge_px / 4) || 1;
-    const [length, unit] = [nm * 10 / current.voxel_size_A * scale, pen.canvas.width / 600];
+    const nm = [100, 50, 20, 10, 5, 2, 1].find((each) => each * 10 / queue.current.voxel_size_A < queue.current.edge_px / 4) || 1;
+    const [length, unit] = [nm * 10 / queue.current.voxel_size_A * scale, pen.canvas.width / 600];
     const [x, y] = [pen.canvas.width - 16 * unit - length, pen.canvas.height - 18 * unit];
     pen.fillStyle = "rgb(0 0 0/.6)";
     pen.fillRect(x - 8 * unit, y - 22 * unit, length + 16 * unit, 32 * unit);
@@ -225,8 +117,8 @@
 
   function circles(pen, scale, right, down, depth) {
     const unit = Math.max(1, pen.canvas.width / 480);
-    for (const each of [...current.circles].reverse()) { // those of the suggestion on top
-      const square = each.radius ** 2 - (each[depth] - current.edge_px / 2) ** 2;
+    for (const each of [...queue.current.circles].reverse()) { // those of the suggestion on top
+      const square = each.radius ** 2 - (each[depth] - queue.current.edge_px / 2) ** 2;
       if (square <= 0) continue;
       const near = each.role === "near";
       for (const [colour, thick] of [["rgb(0 0 0/.55)", near ? 2 : 4.5], [hues[each.object] || "#fff", near ? 1 : 2.5]]) {
@@ -244,46 +136,36 @@
     if (plain === value) return;
     plain = value;
     by("hide").setAttribute("aria-pressed", String(plain));
-    if (current && current.bitmap) draw();
+    if (queue.current?.bitmap) draw();
   }
 
   // ---- keys and buttons
-  const accept = () => { if (current && current.told) answer(current.told.yes); };
-  const reject = () => { if (current && current.told) answer(current.told.no); };
+  const { answer } = queue;
+  const accept = () => { if (queue.current?.told) answer(queue.current.told.yes); };
+  const reject = () => { if (queue.current?.told) answer(queue.current.told.no); };
   const skip = () => answer(null);
-  const keys = {
-    a: accept, ArrowRight: accept, r: reject, ArrowLeft: reject, s: skip, u: undo, h: () => setPlain(true),
+  queue.bind({
+    a: accept, ArrowRight: accept, r: reject, ArrowLeft: reject, s: skip, u: queue.undo, h: () => setPlain(true),
     ...Object.fromEntries(kinds.map((button) => [button.querySelector("kbd")?.textContent, () => answer(button.dataset.kind)])),
-  };
-  const keyOf = (event) => (event.key.length === 1 ? event.key.toLowerCase() : event.key);
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !by("who").hidden || !by("problem").hidden) return;
-    if (event.target instanceof HTMLInputElement) return;
-    const action = Object.hasOwn(keys, keyOf(event)) && keys[keyOf(event)];
-    if (!action) return;
-    event.preventDefault();
-    if (!event.repeat) action();
   });
   document.addEventListener("keyup", (event) => { if (keyOf(event) === "h") setPlain(false); });
   window.addEventListener("blur", () => setPlain(false));
   kinds.forEach((button) => button.addEventListener("click", () => answer(button.dataset.kind)));
-  for (const [id, action] of [["accept", accept], ["reject", reject], ["skip", skip], ["undo", undo], ["again", again],
-    ["hide", () => setPlain(!plain)], ["retry", begin]]) by(id).addEventListener("click", action);
+  for (const [id, action] of [["accept", accept], ["reject", reject], ["skip", skip], ["again", again],
+    ["hide", () => setPlain(!plain)]]) by(id).addEventListener("click", action);
 
   // ---- writing back
   by("finish").addEventListener("click", async (event) => {
     event.preventDefault();
-    const mine = round;
-    await saving;
-    if (mine !== round) return;
+    if (!await queue.saved()) return;
     finishing = true;
-    layout();
+    queue.layout();
     by("write").querySelector("button").focus();
   });
   by("return").addEventListener("click", () => {
     finishing = false;
-    layout();
-    if (current && current.bitmap) draw();
+    queue.layout();
+    if (queue.current?.bitmap) draw();
   });
   by("write").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -292,7 +174,7 @@
     const told = by("written");
     button.disabled = true;
     try {
-      await saving;
+      await queue.saved();
       const done = await (await ask("/api/write", { user, session })).json();
       told.textContent = `${done.picks} labels written as ${user}/${session}: ${done.told}.`;
       told.className = "notice";
@@ -304,24 +186,6 @@
     button.disabled = false;
   });
 
-  // ---- who judges
-  by("change").addEventListener("click", (event) => {
-    event.preventDefault();
-    round += 1;
-    [current, queue] = [null, []];
-    for (const id of ["problem", "over", "work", "me", "finish"]) by(id).hidden = true;
-    by("who").hidden = false;
-    by("annotator").value = "";
-    by("annotator").focus();
-  });
-  by("who").addEventListener("submit", (event) => {
-    event.preventDefault();
-    annotator = by("annotator").value.trim();
-    if (annotator) begin();
-  });
-
-  new ResizeObserver(() => { if (current && current.bitmap && !by("work").hidden) draw(); }).observe(by("views"));
-  by("annotator").value = by("who").dataset.annotator;
-  if (by("annotator").value) by("who").requestSubmit();
-  else by("annotator").focus();
+  new ResizeObserver(() => { if (queue.current?.bitmap && !by("work").hidden) draw(); }).observe(by("views"));
+  queue.start();
 })();

@@ -86,4 +86,5 @@
     event.preventDefault();
     send(false);
   });
+  button.disabled = false; // without this script it would send nothing
 })();

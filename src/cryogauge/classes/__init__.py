@@ -1,0 +1,1 @@
+"""2-D class averages: grades, mass, selection, and classification that iterates unattended."""

@@ -1,0 +1,1 @@
+"""What the maps from selected particles are worth: agreement with a model, Q-scores, resolution by particle count."""

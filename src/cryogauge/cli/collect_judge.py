@@ -1,0 +1,136 @@
+"""``cryogauge collect judge``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cryogauge.cli.options import GainOption, PixelSizeOption, whole_path
+from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.table import Table
+
+EXAMPLES = (
+    "cryogauge collect judge micrographs/ --out judged --pixel-size 0.83",
+    "cryogauge collect judge 'movies/*.eer' --out judged --pixel-size 0.73 --gain ref.gain --voltage 300",
+    "cryogauge collect judge micrographs/ --out judged --ctf CtfFind/job003/micrographs_ctf.star",
+    "cryogauge collect judge thumbnails/ --out judged --json",
+)
+
+
+def judge(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Micrographs or movies (MRC, TIFF, EER) or thumbnails (PNG, JPEG): files, folders, patterns.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the table, the page and the ledger.")],
+    pixel_size: PixelSizeOption = None,
+    voltage: Annotated[float, typer.Option("--voltage", metavar="KV", min=20, help="Acceleration voltage.")] = 300.0,
+    cs: Annotated[float, typer.Option("--cs", metavar="MM", min=0, help="Spherical aberration.")] = 2.7,
+    amplitude_contrast: Annotated[
+        float, typer.Option("--amplitude-contrast", min=0, max=0.99, help="Share of amplitude contrast.")
+    ] = 0.1,
+    ctf: Annotated[
+        str,
+        typer.Option(
+            "--ctf",
+            metavar="own|ctffind|FILE.star",
+            help="What fits the contrast transfer: our own fit, CTFFIND if installed, or a micrographs_ctf.star.",
+        ),
+    ] = "own",
+    vacuum_counts: Annotated[
+        float | None,
+        typer.Option(
+            "--vacuum-counts", metavar="N", min=0, help="Mean of a pixel without specimen, for the thickness of ice."
+        ),
+    ] = None,
+    gain: GainOption = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="FILE", help="Weights (.safetensors) in place of those that come along."),
+    ] = None,
+    judge_too: Annotated[
+        list[str] | None,
+        typer.Option("--judge", metavar="NAME", help="A judge of a plug-in, or several: its numbers become columns."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Exposures at a time.")] = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Judge exposures by motion, contrast transfer, ice, contamination, carbon, particles, and as a whole.
+
+    Writes exposures.csv (a row an exposure, the score first), report.html with pictures and power spectra, and
+    settings.json. What is done is not done again. Exits with 1 when an exposure could not be judged.
+    """
+    from dataclasses import asdict
+
+    from cryogauge import __version__
+    from cryogauge.cli.progress import resumable, show_progress
+    from cryogauge.cli.score import make_folder
+    from cryogauge.cli.tables import write_failures
+    from cryogauge.collect.judge.batch import find_exposures, fits_of_table, judge_batch
+    from cryogauge.collect.judge.classify import SHIPPED
+    from cryogauge.collect.judge.judge import JudgeSettings
+    from cryogauge.collect.judge.page import GOOD, write_exposures
+    from cryogauge.collect.plugins import JUDGES, load_plugin
+    from cryogauge.io.json_file import write_json_file
+    from cryogauge.learn.weights import checksum
+    from cryogauge.records import BadInput
+    from cryogauge.report import Failure
+
+    if ctf not in ("own", "ctffind") and not ctf.endswith(".star"):
+        raise BadInput(f"--ctf {ctf} fits nothing", "own, ctffind, or a micrographs_ctf.star")
+    fits = fits_of_table(Path(ctf)) if ctf.endswith(".star") else None
+    by: Any = ctf if fits is None else "table"
+    settings = JudgeSettings(
+        pixel_size, voltage, cs, amplitude_contrast, by, vacuum_counts, whole_path(gain), whole_path(model),
+        tuple(judge_too or ()),
+    )  # fmt: skip
+    for name in settings.judges:
+        load_plugin(JUDGES, name)
+    weights = SHIPPED if model is None else model
+    exposures = find_exposures(paths)
+    used = {"version": __version__, **asdict(settings), "ctf": ctf, "weights_checksum": checksum(weights)}
+    make_folder(out)
+    rows, failures = [], []
+    with resumable(), show_progress(len(exposures), "exposures") as progress:
+        for outcome in judge_batch(exposures, out, settings, weights, fits=fits, workers=workers):
+            progress.count(outcome.item.name, outcome, debug=debug)
+            if outcome.failure is None:
+                rows.append(outcome.row)
+            else:
+                failures.append(Failure(outcome.item.name, outcome.failure.message, outcome.failure.hint))
+    write_failures(out / "failed.csv", failures)
+    write_json_file(out / "settings.json", used)
+    if rows:
+        table = write_exposures(out, rows, failures, used)
+        if as_json:
+            print_json({
+                "exposures": table.to_dict("records"), "failed": [asdict(f) for f in failures], "out": out,
+            })  # fmt: skip
+        else:
+            output_console().print(_ranked(table.to_dict("records")))
+        tell(f"{int((table['score'] >= GOOD).sum())} of {len(table)} exposures score {GOOD:g} or better")
+        tell(f"report: {out / 'report.html'}")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _ranked(rows: "Sequence[Mapping[Any, Any]]") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("exposure", "score", "class", "defocus µm", "fits to Å", "flags")
+    for row in rows:
+        defocus = f"{row['defocus_A'] / 1e4:.2f}" if row["defocus_A"] == row["defocus_A"] else "–"
+        fits = f"{row['ctf_resolution_A']:.1f}" if row["ctf_resolution_A"] == row["ctf_resolution_A"] else "–"
+        name, flags = Text(row["exposure"]), row["flags"].replace("_", "-")
+        table.add_row(name, f"{row['score']:.2f}", row["kind"].replace("_", " "), defocus, fits, flags)
+    return table

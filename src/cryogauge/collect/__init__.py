@@ -1,0 +1,1 @@
+"""Microscope sessions: drivers, targets, judgement of exposures as they come."""

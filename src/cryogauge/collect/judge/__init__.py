@@ -1,0 +1,1 @@
+"""Exposures judged as they come: motion, contrast transfer, ice, contamination, carbon, particles, and the whole."""

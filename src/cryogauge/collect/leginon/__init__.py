@@ -1,0 +1,1 @@
+"""The learning server that Leginon asks which square to visit next: images in, squares and holes with scores out."""

@@ -1,0 +1,1 @@
+"""Scorers of squares and holes that learn from what a person selected, and those of plug-ins."""

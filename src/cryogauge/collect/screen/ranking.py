@@ -1,0 +1,140 @@
+"""Which grid is best: a score from its squares, holes and exposures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cryogauge.collect.drivers.journal import Entry
+from cryogauge.collect.judge.judge import worth_of_coverage, worth_of_ice
+from cryogauge.collect.screen.ice_map import GridIce, grid_ice
+from cryogauge.collect.screen.log import Key
+from cryogauge.imaging.particle_count import USUAL_A
+
+COLUMNS = (
+    "score", "slot", "grid", "squares_score", "holes_score", "exposures_score", "squares_found", "squares_seen",
+    "exposures", "median_fit_A", "note", "ice_nm", "ice_score", "particle_diameter_A", "particle_coverage",
+    "particle_coverage_error", "particles_score",
+)  # fmt: skip
+
+
+def rank_grids(grids: Mapping[int, str], steps: Mapping[Key, Entry], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The grids, the best first.
+
+    The score is what a target taken blindly promises: the share of the atlas's squares that are worth a visit, times
+    the mean over the squares visited of the share of targets among their holes times the mean score of their
+    exposures. Squares and exposures are weighed by the cluster that they stand for. A grid that was given up before it
+    had an exposure scores 0; one that was not reached has no score.
+
+    Parameters
+    ----------
+    grids
+        Names by slot.
+    steps
+        Of the session's log.
+    rows
+        Of the exposures, as they were judged.
+
+    Returns
+    -------
+    DataFrame with ``COLUMNS``.
+    """
+    made = [_row(slot, name, steps, [row for row in rows if row["exposure"].startswith(f"{slot}/")])
+            for slot, name in grids.items()]  # fmt: skip
+    return pd.DataFrame(made, columns=list(COLUMNS)).sort_values(
+        ["score", "slot"], ascending=[False, True], kind="stable", ignore_index=True, na_position="last"
+    )
+
+
+def _row(slot: int, name: str, steps: Mapping[Key, Entry], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    found = _done(steps, "squares", str(slot))
+    weights = {f"{slot}/{square['square']}": square["weight"] for square in found["queue"]} if found else {}
+    visited: dict[str, Any] = {}
+    seen = []  # of each square visited: its weight, share of targets, score of its exposures
+    for target, weight in weights.items():
+        own = [row for row in rows if row["exposure"].startswith(f"{target}/")]
+        square = _done(steps, "square", target)
+        if square and own:
+            visited[target] = square
+            seen.append((weight, square["target_share"], _mean(own)))
+        elif ("square", target) in steps and steps["square", target].fault == "Skipped":
+            seen.append((weight, 0.0, 0.0))
+    weight, targets, exposed = np.array(seen).reshape(-1, 3).T
+    total = max(float(weight.sum()), 1e-9)
+    squares_score = float(found["usable"]) if found else math.nan
+    holes_score = float(weight @ targets) / total if seen else math.nan
+    particles = _particles(rows)
+    ice = _ice(found, visited, rows)
+    if ice is not None:
+        exposures_score = ice.worth * _rest(rows) * particles["particles_score"]
+    elif seen and holes_score:
+        exposures_score = float(weight @ (targets * exposed)) / total / holes_score
+    else:
+        exposures_score = math.nan
+    score = squares_score * holes_score * exposures_score
+    why = _done(steps, "skip", str(slot))
+    if math.isnan(score) and _done(steps, "grid", str(slot)) is not None:
+        score = 0.0
+    fits = [float(row["ctf_resolution_A"]) for row in rows]
+    return {
+        "score": score, "slot": slot, "grid": name, "squares_score": squares_score, "holes_score": holes_score,
+        "exposures_score": exposures_score, "squares_found": found["found"] if found else 0,
+        "squares_seen": len(seen), "exposures": len(rows),
+        "median_fit_A": float(np.median(np.nan_to_num(fits, nan=math.inf))) if fits else math.nan,
+        "note": why["why"] if why else "",
+        "ice_nm": math.nan if ice is None else ice.median_nm, "ice_score": math.nan if ice is None else ice.worth,
+        **particles,
+    }  # fmt: skip
+
+
+def _ice(
+    found: Mapping[str, Any] | None, visited: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> GridIce | None:
+    if found is None or not visited or not any(math.isfinite(_number(row, "ice_thickness_nm")) for row in rows):
+        return None
+    return grid_ice(found, {int(key.split("/")[1]): each for key, each in visited.items()}, rows, worth_of_ice)
+
+
+def _rest(rows: Sequence[Mapping[str, Any]]) -> float:
+    """What all but ice's thickness and particles leave: the score of exposures without those over the worth of their
+    ice, so that exposures of good ice count most.
+    """
+    worth = np.array([worth_of_ice(_number(row, "ice_thickness_nm")) for row in rows])
+    left = np.array([_number(row, "score") / max(_number(row, "part_particles", 1.0), 1e-3) for row in rows])
+    return min(float(left.sum() / max(float(worth.sum()), 1e-9)), 1.0)
+
+
+def _particles(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Particles of a grid, by all its exposures in which one can tell, weighed by the worth of their ice: in thick ice
+    particles are not seen. One size is taken for all, since a single small field hardly tells it.
+    """
+    told = [row for row in rows if math.isfinite(_number(row, "particles_per_um2_error"))]
+    weight = np.array([worth_of_ice(_number(row, "ice_thickness_nm")) for row in told])
+    sizes = [_number(row, "particle_diameter_A") for row, share in zip(told, weight, strict=True) if share > 0.5]
+    diameter = float(np.nanmedian(sizes)) if np.isfinite(sizes).any() else math.nan
+    disc_um2 = math.pi / 4 * ((diameter if math.isfinite(diameter) else USUAL_A) * 1e-4) ** 2
+    coverage = error = math.nan
+    if weight.sum() > 0:
+        weight /= weight.sum()
+        coverage = disc_um2 * float(weight @ [row["particles_per_um2"] for row in told])
+        error = disc_um2 * float(np.linalg.norm(weight * [row["particles_per_um2_error"] for row in told]))
+    left = worth_of_coverage(coverage, error) if math.isfinite(error) else 1.0
+    return {"particle_diameter_A": diameter, "particle_coverage": coverage, "particle_coverage_error": error,
+            "particles_score": left}  # fmt: skip
+
+
+def _number(row: Mapping[str, Any], name: str, missing: float = math.nan) -> float:
+    value = row.get(name)
+    return missing if value is None else float(value)
+
+
+def _mean(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Of the scores, weighed."""
+    return float(np.average([row["score"] for row in rows], weights=[row["weight"] for row in rows]))
+
+
+def _done(steps: Mapping[Key, Entry], step: str, target: str) -> Any:
+    entry = steps.get((step, target))
+    return entry.result if entry is not None and entry.outcome == "done" else None

@@ -1,0 +1,70 @@
+"""Images of averages from the files they lie in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cryogauge.io.mrc import map_mrc
+from cryogauge.records import BadInput
+
+
+def read_stack(path: Path) -> tuple[np.ndarray, float | None]:
+    """All images of an MRC stack, float32 ``(image, y, x)``, as a map where they can be, and the header's pixel in Å.
+
+    Raises
+    ------
+    BadInput
+        When there is no such file, or it is damaged.
+    """
+    try:
+        header, data = map_mrc(path)
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} does not exist", "copy the images beside their tables") from error
+    except PermissionError as error:
+        raise BadInput(f"{path} may not be read", "ask its owner for permission") from error
+    x, y = header.voxel_A[:2]
+    pixel = float(x) if x > 0 and abs(x - y) <= 0.01 * x else None
+    return as_float32(data), pixel
+
+
+def as_float32(data: np.ndarray) -> np.ndarray:
+    """The same values as float32 of this machine; a map of such stays a map."""
+    return data if data.dtype == np.dtype(np.float32) else np.asarray(data).astype(np.float32)
+
+
+def take_images(stack: np.ndarray, sections: Sequence[int], path: Path, told_by: Path) -> np.ndarray:
+    """Sections of a stack, from 0, in this order; the stack itself where these are all of it.
+
+    Raises
+    ------
+    BadInput
+        When one is not there.
+    """
+    if len(sections) and max(sections) >= len(stack):
+        raise BadInput(
+            f"{told_by} names image {max(sections) + 1} of {path}, which holds {len(stack)}",
+            "give files of one iteration of one job",
+        )
+    if list(sections) == list(range(len(stack))):
+        return stack
+    return stack[np.asarray(sections, dtype=np.intp)]
+
+
+def check_square(images: np.ndarray, path: Path | str) -> None:
+    """Raise ``BadInput`` when images ``(image, y, x)`` are not square, or there is none."""
+    if not len(images):
+        raise BadInput(f"{path} holds no image", "give a file of class averages")
+    if images.shape[1] != images.shape[2]:
+        raise BadInput(
+            f"{path} holds images of {images.shape[2]} × {images.shape[1]} px; class averages are square",
+            "cut or pad them to squares",
+        )
+
+
+def note_not_finite(images: np.ndarray, numbers: np.ndarray, notes: list[str]) -> None:
+    """Tell which averages hold values that are no numbers."""
+    bad = [int(number) for number, image in zip(numbers, images, strict=True) if not np.isfinite(image).all()]
+    if bad:
+        shown = ", ".join(map(str, bad[:8])) + (", …" if len(bad) > 8 else "")
+        notes.append(f"{len(bad)} averages hold values that are not numbers: {shown}.")

@@ -1,0 +1,67 @@
+"""A session's file: what it gives and what is refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cryogauge.collect.screen.settings import read_session, session_from
+from cryogauge.records import BadInput
+
+LEAST = {"driver": "simulated", "grids": {1: "apo", 4: None}}
+
+
+def test_what_is_not_given_is_usual(tmp_path):
+    path = tmp_path / "session.yaml"
+    path.write_text(
+        "driver: simulated\ngrids: {1: apo, 4: }\nholes: {strategy: best}\n"
+        "exposures: {defocus_A: [5000, 9000.0]}\njudge: {voltage_kV: 200}\n"
+    )
+    session = read_session(path)
+    assert dict(session.grids) == {1: "apo", 4: "grid 4"}
+    assert (session.holes.strategy, session.holes.count, session.squares.count) == ("best", 3, 5)
+    assert session.exposures.defocus_A == (5000.0, 9000.0)
+    assert session.judge.voltage_kV == 200
+    assert session.microscope.limits.x_um == (-1000.0, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"holse": {}}, "unknown key: holse"),
+        ({"squares": {"number": 3}}, "unknown key: number"),
+        ({"squares": {"count": "many"}}, "count cannot be 'many'"),
+        ({"squares": {"count": 0}}, "below 1"),
+        ({"squares": {"strategy": "luck"}}, "no strategy is called 'luck'"),
+        ({"squares": 4}, "no settings by name"),
+        ({"exposures": {"defocus_A": [3, 1]}}, "no range"),
+        ({"exposures": {"defocus_A": [1]}}, r"defocus_A cannot be \[1\]"),
+        ({"exposures": {"defocus_A": ["5e3", 9000]}}, "defocus_A cannot be"),
+        ({"skip": {"square_share": 1.5}}, "not between 0 and 1"),
+        ({"grids": {}}, "no grids"),
+        ({"grids": {"first": "x"}}, "named by slot"),
+        ({"grids": ["x"]}, "named by slot"),
+        ({"microscope": {"limits": {"x": [0, 1]}}}, "know no 'x'"),
+        ({"pace": {"drift_A_s": 0.0}}, "not positive"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(more, said):
+    with pytest.raises(BadInput, match=said):
+        session_from(LEAST | more)
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "driver: simulated", "driver: [", "grids: {1: a}"])
+def test_files_that_are_no_sessions(tmp_path, text):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(BadInput):
+        read_session(tmp_path / "s.yaml")
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_session(tmp_path / "none.yaml")
+
+
+def test_the_session_of_the_how_to_is_one():
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "screen-grids.md"
+    (example,) = re.findall(r"^```yml\n(.*?)^```$", page.read_text(), re.M | re.S)
+    session = session_from(yaml.safe_load(example))
+    assert set(session.grids) == set(session.microscope.options["grids"])

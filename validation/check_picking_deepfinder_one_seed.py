@@ -1,0 +1,10 @@
+"""Weighted F4 of ``deepfinder`` on unseen phantoms, taught once: what ``picking_deepfinder`` begins with."""
+
+from validation.picking import SEEDS, measure
+
+FIGURES = ("phantom_f4_one_seed_deepfinder",)
+
+
+def run(small: bool = False) -> dict[str, float]:
+    """Train on the first training set and judge."""
+    return {FIGURES[0]: measure("deepfinder", SEEDS[0], small=small)}
