@@ -158,8 +158,20 @@ FIGURES: tuple[Figure, ...] = (
         ("phantom_weighted_f4_fast", "the same of `fast`", "", ">= 0.75", _PHANTOM),
         ("phantom_weighted_f4_deepfindet", "the same of `deepfindet`", "", "", _PHANTOM),
         ("phantom_weighted_f4_deepfinder", "the same of `deepfinder`", "", "", _PHANTOM),
-        ("phantom_f4_one_seed_deepfindet", "the same of `deepfindet`, one training set", "", "", _PHANTOM),
-        ("phantom_f4_one_seed_deepfinder", "the same of `deepfinder`, one training set", "", "", _PHANTOM),
+        (
+            "phantom_f4_one_seed_deepfindet",
+            "the same of `deepfindet`, one training set, three phantoms",
+            "",
+            "",
+            _PHANTOM,
+        ),
+        (
+            "phantom_f4_one_seed_deepfinder",
+            "the same of `deepfinder`, one training set, three phantoms",
+            "",
+            "",
+            _PHANTOM,
+        ),
         (
             "few_shot_fraction",
             "part of the F4 of seven labelled tomograms that one reaches after simulation",

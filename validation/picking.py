@@ -65,16 +65,18 @@ def mean_of_seeds(preset: str, *, small: bool) -> float:
 
 
 def measure(
-    preset: str, seed: int, *, small: bool, minutes: float = MINUTES, start: Path | None = None, learned: int = LEARNED
-) -> float:
-    """Weighted F4 of a preset, trained on the phantoms of a seed, on those that all are judged by."""
+    preset: str, seed: int, *, small: bool, minutes: float = MINUTES, start: Path | None = None, learned: int = LEARNED,
+    judged: int = JUDGED,
+) -> float:  # fmt: skip
+    """Weighted F4 of a preset, trained on the phantoms of a seed, on the first of those that all are judged by."""
     folder = _folder(preset, seed, small=small, minutes=minutes, start=start, learned=learned)
 
     def measured() -> dict[str, float]:
         weights = train(preset, seed, small=small, minutes=minutes, start=start, learned=learned)
-        return judge(weights, folder / "picked", settings_of(small=small))
+        return judge(weights, folder / "picked", settings_of(small=small), judged)
 
-    return kept_row(folder.name, measured, small=small)["weighted_f4"]
+    stem = folder.name if judged == JUDGED else f"{folder.name}-first-{judged}"
+    return kept_row(stem, measured, small=small)["weighted_f4"]
 
 
 def kept_row(name: str, measured: Callable[[], dict[str, float]], *, small: bool) -> dict[str, float]:
@@ -124,15 +126,17 @@ def taught(order: Order, folder: Path) -> Path:
     return weights
 
 
-def judge(weights: Path, out: Path, settings: PhantomSettings) -> dict[str, float]:
-    """Weighted F4 and F4 by kind of a picker on the phantoms that all are judged by."""
-    config = phantoms(TEST_SEED, JUDGED if settings == PhantomSettings() else 3, settings)
+def judge(weights: Path, out: Path, settings: PhantomSettings, judged: int = JUDGED) -> dict[str, float]:
+    """Weighted F4 and F4 by kind of a picker on the first of the phantoms that all are judged by."""
+    config = phantoms(TEST_SEED, judged if settings == PhantomSettings() else 3, settings)
     out.mkdir(exist_ok=True)
-    outcomes = list(pick_batch(choose(find_tomograms([config]), "wbp"), out, PickSettings((str(weights),))))
+    tomograms = choose(find_tomograms([config]), "wbp")[:judged]
+    outcomes = list(pick_batch(tomograms, out, PickSettings((str(weights),))))
     failed = [each.failure.message for each in outcomes if each.failure is not None]
     assert not failed, failed
     picks = collect(out, [each.row["file"] for each in outcomes], load_picker([weights]))
-    found = score_picks(truth_of(config), picks)
+    truth = truth_of(config)
+    found = score_picks(truth[truth["tomogram"].isin([each.name for each in tomograms])], picks)
     by_kind = found.objects.set_index("object")["f_beta"]
     print("     " + "  ".join(f"{name} {value:.2f}" for name, value in by_kind.items()) + f"  -> {found.score:.3f}")
     return {"weighted_f4": found.score, **{str(name): float(value) for name, value in by_kind.items()}}
