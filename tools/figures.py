@@ -83,7 +83,7 @@ def record(values: Mapping[str, float | str], command: str, path: Path = FIGURES
     found: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         if name not in declared:
-            raise ValueError(f"{name} is not declared in tools/goals.py")
+            raise ValueError(f"{name} is not declared in tools/goals")
         if isinstance(value, str):
             kept: float | str = value
         elif math.isfinite(value):
