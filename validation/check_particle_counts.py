@@ -4,6 +4,11 @@ Exposures of 1,024 px at 1.7 Å of holes in clean vitreous ice: particles of thr
 under discs of their size, at 1 to 2.2 µm defocus, in ice of 25 to 90 nm; some with usual contamination. Everything is
 found as in the judging of exposures, the contrast transfer too. A density counts as right when it is; where the counter
 says that it cannot tell, that is counted apart. Crowded is a field whose true coverage is 40 % or more.
+
+And in simulated micrographs where something else is in view: the edge of support film, crystalline ice, ice without
+particles; and such with particles and nothing else. A count is wrong that is farther from the truth, in what is neither
+film nor dirt, than twice its error and than half of the truth. How many are wrong is told for those that the judge
+gives without doubt and for those of which it says that it is not sure.
 """
 
 import math
@@ -16,15 +21,21 @@ from cryogauge.collect.judge.exposure import Exposure
 from cryogauge.collect.judge.judge import JudgeSettings, judge_exposure
 from cryogauge.simulate.grid import GridSettings, View, grid_image, grid_particles, make_grid
 from cryogauge.simulate.grid.quality import particle_diameter_nm
+from cryogauge.simulate.micrographs import Micrograph, simulate_micrograph
 
 FIGURES = (
     "particle_count_error_median", "particle_count_bias", "particle_count_in_nothing_um2", "particle_crowding_auc",
-    "particle_diameter_error_median", "particle_count_told",
+    "particle_diameter_error_median", "particle_count_told", "particle_count_sure_wrong", "particle_count_unsure_wrong",
+    "particle_count_unsure",
 )  # fmt: skip
 _COVERAGES = (0.0, 0.03, 0.08, 0.15, 0.3, 0.6)
 _MASSES_kDa = (250.0, 500.0, 1500.0)
 _EACH, _EDGE_PX, _PIXEL_A, _DOSE_e_A2, _SEED = 2, 1024, 1.7, 50.0, 900
 _CROWDED = 0.4
+#: Of micrographs with other things in view: how many of each sort, their edge, pixel and first seed.
+_BESIDES = {"film": 16, "crystalline": 12, "no_particles": 12, "great": 8, "decent": 8}
+_SMALL_PX, _BESIDES_SEED = 768, 9000
+_FILM = (0.04, 0.7)  # of the field
 _CLEAN = dict.fromkeys(("broken", "dry", "thick", "empty", "cracked", "contaminated", "crystalline"), 0.0)
 
 
@@ -51,6 +62,51 @@ def run(small: bool = False) -> dict[str, float]:
         else math.nan,
         "particle_diameter_error_median": float(np.median(np.abs(sized["diameter"] / sized["true_diameter"] - 1))),
         "particle_count_told": len(told) / len(table),
+        **_with_others_in_view(small),
+    }  # fmt: skip
+
+
+def _with_others_in_view(small: bool) -> dict[str, float]:
+    rows, seed = [], _BESIDES_SEED
+    for sort, count in _BESIDES.items():
+        done = 0
+        while done < (2 if small else count):
+            seed += 1
+            kind = "decent" if sort == "film" else sort
+            made = simulate_micrograph(kind, (_SMALL_PX, _SMALL_PX), _PIXEL_A, np.random.default_rng(seed))
+            film = float(made.field.carbon.mean())
+            if sort == "film" and not _FILM[0] < film < _FILM[1]:
+                continue
+            done += 1
+            rows.append({"sort": sort, **_beside(made)})
+    table = pd.DataFrame(rows).dropna(subset=["found", "true"])
+    away = (table["found"] - table["true"]).abs()
+    wrong = (away > 2 * table["error"]) & (away > 0.5 * table["true"])
+    for sort in _BESIDES:
+        of = table["sort"] == sort
+        sure = of & ~table["doubted"]
+        print(f"     {sort}: {sure.sum()} sure, {wrong[sure].sum()} of them wrong; "
+              f"{(of & ~sure).sum()} not sure, {wrong[of & ~sure].sum()} of them wrong")  # fmt: skip
+    return {
+        "particle_count_sure_wrong": float(wrong[~table["doubted"]].mean()),
+        "particle_count_unsure_wrong": float(wrong[table["doubted"]].mean()),
+        "particle_count_unsure": float(table["doubted"].mean()),
+    }
+
+
+def _beside(made: Micrograph) -> dict[str, float | bool]:
+    free = ~(made.field.carbon | made.field.contamination)
+    places = np.round(made.field.centres_px).astype(int).reshape(-1, 2)
+    places = places[((places >= 0) & (places < _SMALL_PX)).all(axis=1)]
+    area_um2 = float(free.mean()) * (_SMALL_PX * _PIXEL_A * 1e-4) ** 2
+    settings = JudgeSettings(
+        voltage_kV=made.optics.voltage_kV, amplitude_contrast=made.optics.amplitude_contrast
+    )  # fmt: skip
+    row = judge_exposure(Exposure(made.electrons, _PIXEL_A), settings).row
+    return {
+        "true": float(free[tuple(places.T)].sum()) / area_um2 if free.mean() > 0.05 else math.nan,
+        "found": row["particles_per_um2"], "error": row["particles_per_um2_error"],
+        "doubted": "unsure_count" in row["flags"].split(),
     }  # fmt: skip
 
 

@@ -88,6 +88,15 @@ def test_the_pixel_of_an_atlas_is_read_from_its_header(app, tmp_path):
     assert max(square["area_um2"] for square in image["squares"]) == pytest.approx(64, rel=0.15)
 
 
+def test_a_pixel_of_exactly_one_angstrom_is_nobodys(app, tmp_path):
+    write_mrc(tmp_path / "atlas.mrc", grids.mesh(shape=(180, 200))[0].astype(np.float32)[None], 1.0)
+    call = ["squares", str(tmp_path / "atlas.mrc"), "--out", str(tmp_path / "out")]
+    for more, size in ([], None), (["--pixel-size", "1"], 1.0):
+        assert CliRunner().invoke(app, [*call, *more]).exit_code == 0
+        (image,) = json.loads((tmp_path / "out" / "squares.json").read_text())
+        assert image["pixel_size_A"] == size
+
+
 def test_targets_are_grouped_by_what_image_shift_reaches(app, folder):
     call = ["holes", str(folder / "square.png"), "--by-shift", "10"]
     done = CliRunner().invoke(app, [*call, "--pixel-size", "1000", "--out", str(folder / "out")])
@@ -101,3 +110,23 @@ def test_targets_are_grouped_by_what_image_shift_reaches(app, folder):
     lost = CliRunner().invoke(app, call)
     assert lost.exit_code == 1
     assert "without a pixel size" in lost.output
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--vacuum", "nan"), ("--vacuum", "-5"), ("--mean-free-path", "0"), ("--by-shift", "-8")]
+)
+def test_lengths_and_grey_values_that_cannot_be(app, folder, wrong):
+    done = CliRunner().invoke(app, ["holes", str(folder / "square.png"), *wrong])
+    assert isinstance(done.exception, BadInput)
+    assert wrong[0] in str(done.exception)
+
+
+def test_a_folder_that_cannot_be_is_told_before_the_work(app, folder):
+    done = CliRunner().invoke(app, ["squares", str(folder / "atlas.png"), "--out", str(folder / "broken.png")])
+    assert isinstance(done.exception, BadInput)
+    assert done.stdout == ""
+
+
+def test_a_file_is_named_once(app, folder):
+    done = CliRunner().invoke(app, ["squares", str(folder / "broken.png")])
+    assert done.stderr.count("broken.png") == 1

@@ -1,6 +1,10 @@
 """``cryogauge collect screen`` on a simulated grid, with the finders and the judge that come along."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import pandas as pd
 import pytest
@@ -9,6 +13,7 @@ from typer.testing import CliRunner
 
 from cryogauge.cli.collect_screen import screen
 from cryogauge.records import BadInput
+from tests.collect.screen.quick import MODES
 
 SESSION = """
 driver: simulated
@@ -57,6 +62,44 @@ def test_a_grid_is_screened_and_an_empty_slot_told(app, tmp_path):
     again = CliRunner().invoke(app, call)
     assert again.exit_code == 0
     assert len(pd.read_csv(tmp_path / "out" / "exposures.csv")) == 2
+
+
+STOPPED = """
+import sys
+from cryogauge.cli.app import main
+from cryogauge.collect.screen import run
+from pathlib import Path
+from tests.collect.screen.quick import EYES, Bench
+
+whole = run.screen
+quick = {"eyes": EYES, "connect": Bench(Path(sys.argv[2])).connect}
+run.screen = lambda settings, folder, **given: whole(settings, folder, **given | quick)
+main(["collect", "screen", sys.argv[1], "--out", sys.argv[2]])
+"""
+
+
+def test_a_kill_leaves_the_microscope_safe(tmp_path):
+    modes = {**MODES, "exposure": {**MODES["exposure"], "shape_px": [512, 512]}}
+    session = {
+        "driver": "simulated", "grids": {1: "tea"}, "squares": {"count": 20}, "atlas": {"radius_um": 240},
+        "microscope": {"modes": modes, "options": {"grids": {1: 0.9}, "memory": str(tmp_path / "memory")}},
+    }  # fmt: skip
+    (tmp_path / "session.yaml").write_text(json.dumps(session))
+    (tmp_path / "stopped.py").write_text(STOPPED)
+    out = tmp_path / "out"
+    call = [sys.executable, tmp_path / "stopped.py", tmp_path / "session.yaml", out]
+    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(call, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as process:
+        process.stderr.readline()
+        process.stderr.close()  # nobody listens any more, and it goes on
+        until = time.monotonic() + 20
+        while process.poll() is None and not list(out.glob("exposures/*.mrc")) and time.monotonic() < until:
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(60) == 130
+    state = json.loads((tmp_path / "memory").read_text().splitlines()[-1])["state"]
+    assert (state["mode"], state["_image_shift_um"]) == ("atlas", [0.0, 0.0])
+    assert "interrupted" in (out / "session.log").read_text().splitlines()[-1]
 
 
 def test_a_wrong_session_is_a_wrong_call(app, tmp_path):

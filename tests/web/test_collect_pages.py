@@ -210,7 +210,7 @@ def test_damaged_logs_leave_the_page_alive(finished, tmp_path):
             time.sleep(0.02)
         assert [grid["score"] for grid in told(base)["head"]["grids"]] == [None, None]
         (folder / "orders.jsonl").write_text("nonsense\n")
-        assert any("the orders cannot be read" in each["text"] for each in told(base)["head"]["alerts"])
+        assert any("is no order; it pauses" in each["text"] for each in told(base)["head"]["alerts"])
         nonsense = {"n": 0, "command": "squares", "arguments": {"target": "1"}, "at": 0}, {
             "n": 0, "outcome": "done", "at": 1, "result": {"all": 5, "queue": "x"},
         }  # fmt: skip

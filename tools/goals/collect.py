@@ -5,6 +5,8 @@ from tools.goals.figure import Figure, under
 _GRIDS = "220 simulated grids of all kinds"
 _MICROGRAPHS = "simulated micrographs of seeds that chose nothing"
 _LABELLED = "18 labelled real thumbnails, none learned from; trained only on simulation"
+_SHIFTED = "one simulated grid, 30 holes in each of three squares, groups within 8 µm"
+_BESIDE = "simulated micrographs with film, crystalline ice or no particles in view, and plain ones"
 _SCREENED = "eleven grids of one specimen on the simulated microscope; a thousand faults"
 _SELECTED = "simulated grids; learned from 8, measured on 16 others; a made-up operator"
 _LIVE = "ten grids, 1,000 squares, a log that grows; exposures of 4,096² in the disk's cache"
@@ -55,12 +57,31 @@ FIGURES: tuple[Figure, ...] = (
         ("particle_crowding_auc", "a crowded exposure has the higher coverage", "", "", _COUNTED),
         ("particle_diameter_error_median", "median relative error of the diameter", "", "", _COUNTED),
         ("particle_count_told", "exposures in which it says how many", "", "", _COUNTED),
+        ("particle_count_sure_wrong", "counts given without doubt that are wrong", "", "", _BESIDE),
+        ("particle_count_unsure_wrong", "counts said to be unsure that are wrong", "", "", _BESIDE),
+        ("particle_count_unsure", "counts said to be unsure", "", "", _BESIDE),
         ("exposure_seconds_4k", "an exposure of 4,096² judged", "s", "<= 5"),
     ),
     *under(
         "Unattended screening",
         ("screening_rank", "Spearman's ρ of the ranking with the grids' true quality", "", ">= 0.9", _SCREENED),
         ("fault_lost", "exposures lost or taken twice under injected faults and kills", "", "<= 0", _SCREENED),
+        (
+            "by_shift_time_ratio",
+            "time with holes reached by image shift, over that with a stage move to each",
+            "",
+            "<= 0.6",
+            _SHIFTED,
+        ),
+        ("by_shift_moves_ratio", "moves of the stage, likewise", "", "", _SHIFTED),
+        (
+            "by_shift_off_um",
+            "farthest that an exposure by image shift is from a hole's middle",
+            "µm",
+            "<= 0.5",
+            _SHIFTED,
+        ),
+        ("by_shift_other_holes", "planned holes not exposed, and exposures elsewhere", "", "<= 0", _SHIFTED),
         ("unsafe_moves", "commands that came to the microscope outside its limits", "", "<= 0", _SCREENED),
     ),
     *under(

@@ -50,7 +50,7 @@ ScorerOption = Annotated[
         "--scorer", metavar="FILE", help="Score by what collect train-scorer wrote, or by a plug-in of this name."
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Decides what is left to chance.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Decides what is left to chance.")]
 
 
 def squares(
@@ -106,8 +106,14 @@ def holes(
     Pitch, angle and diameter come from the image, of square and hexagonal lattices, bright holes and dark; what is no
     target says why.
     """
-    from cryogauge.collect.targets.batch import search
+    import math
 
+    from cryogauge.collect.targets.batch import search
+    from cryogauge.records import BadInput
+
+    for name, value in (("--vacuum", vacuum), ("--mean-free-path", mean_free_path), ("--by-shift", by_shift)):
+        if value is not None and not 0 < value < math.inf:
+            raise BadInput(f"{name} is {value:g}", "give a positive number")
     found = search(
         images, "holes", pixel_size_A=pixel_size, vacuum=vacuum, mean_free_path_nm=mean_free_path,
         rescore=_rescoring(scorer, "holes"),
@@ -157,11 +163,14 @@ def _run(
 
     if ptolemy and len(images) != 1:
         raise BadInput(f"--ptolemy takes one image, not {len(images)}", "call the command for each")
+    if out is not None:
+        make_folder(out)
     searched = []
     for one in found:
         searched.append(one)
         if one.error is not None:
-            complain(f"{one.path}: {one.error.message}", one.error.hint)
+            told = one.error.message
+            complain(told if str(one.path) in told else f"{one.path}: {told}", one.error.hint)
         elif not (ptolemy or as_json):
             _print_line(one)
     chosen = _choose(searched, choice)
@@ -181,7 +190,6 @@ def _run(
         for row in chosen.to_dict("records"):
             print(f"{row['image']}  {row['x_px']:8.1f} {row['y_px']:8.1f}  {row['score']:.2f}  {row['chosen_because']}")
     if out is not None:
-        make_folder(out)
         for path in write_found(out, what, searched, chosen):
             tell(f"written: {path}")
     if any(one.error is not None for one in searched):

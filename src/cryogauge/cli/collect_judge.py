@@ -48,7 +48,7 @@ def judge(
     vacuum_counts: Annotated[
         float | None,
         typer.Option(
-            "--vacuum-counts", metavar="N", min=0, help="Mean of a pixel without specimen, for the thickness of ice."
+            "--vacuum-counts", metavar="N", min=0.001, help="Mean of a pixel without specimen, for how thick ice is."
         ),
     ] = None,
     gain: GainOption = None,

@@ -1,6 +1,9 @@
 """``cryogauge collect screen``."""
 
+import signal
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -24,21 +27,44 @@ def screen(
     """Screen grids unattended: atlas, squares, holes, exposures, each judged; then rank the grids.
 
     Run it again after a stop, a crash or a kill: it goes on where it was, and exposes no place twice. It writes
-    grids.csv, exposures.csv, report.html and session.log, whose last line says why it ended. Exits with 1 when the
-    session stopped before it was finished.
+    grids.csv, exposures.csv, classes.csv, report.html and session.log, whose last line says why it ended. Exits with 1
+    when the session stopped before it was finished. Ctrl-C, a kill (SIGTERM) and the end of the terminal (SIGHUP,
+    unless started by nohup) leave the microscope safe and say why.
     """
+    from cryogauge.classes.on_the_fly import class_eye
     from cryogauge.cli.score import make_folder
     from cryogauge.collect.screen.page import GRIDS
     from cryogauge.collect.screen.run import screen as run
+    from cryogauge.collect.screen.session import Eyes
     from cryogauge.collect.screen.settings import read_session
 
     settings = read_session(session)
+    eyes = Eyes(classes=class_eye(settings.classes.reference_map, settings.classes.symmetry))
     make_folder(out)
-    ending = run(settings, out, tell=tell)
+    _end_as_by_ctrl_c()
+    ending = run(settings, out, eyes=eyes, tell=_say)
     _show(out / GRIDS, ending.why, as_json)
-    tell(f"report: {ending.report}")
+    _say(f"report: {ending.report}")
     if not ending.finished:
         raise typer.Exit(1)
+
+
+def _end_as_by_ctrl_c() -> None:
+    """A system that shuts down and a connection that breaks must not leave a beam on the specimen."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, interrupt)
+
+
+def _say(text: str) -> None:
+    """Tell whoever is still there: no session ends because the terminal or pipe that showed it is gone."""
+    with suppress(OSError, ValueError):
+        tell(text)
 
 
 def _show(grids: Path, why: str, as_json: bool) -> None:

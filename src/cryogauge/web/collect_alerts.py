@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from cryogauge.collect.screen.follow import Followed
+from cryogauge.web.collect_classes import class_alerts
 
 _ALIKE = 6  # exposures after one another that are poor, or lost, call for somebody
 
@@ -31,6 +32,7 @@ def alerts(followed: Followed, silent_s: float) -> list[dict[str, str]]:
         warnings += _poor(followed)
     if state not in ("finished", "stopped"):
         warnings += _lost(followed)
+    warnings += class_alerts(followed)
     return told + [{"level": "warn", "text": text} for text in warnings]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request
+from fastapi import Path as PathValue
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from cryogauge.collect.screen import orders
@@ -162,6 +163,13 @@ def sessions_router(pages: SessionPages) -> APIRouter:
     @router.get("/{key}/squares/{slot}/{square}.jpg")
     def square(request: Request, key: str, slot: int, square: int) -> Response:
         return pages.get(key).pictures.answer(request, f"grids/{slot:02d}/square_{square:04d}.mrc", _SQUARE_PX)
+
+    @router.get("/{key}/classes/{slot}/{number}/{section}.jpg")
+    def average(
+        request: Request, key: str, slot: int, number: int, section: Annotated[int, PathValue(ge=0)]
+    ) -> Response:
+        path = f"grids/{slot:02d}/classes_{number:03d}.mrcs"
+        return pages.get(key).pictures.answer(request, path, _THUMB_PX, section)
 
     @router.get("/{key}/exposures/{name}.jpg")
     def exposure(request: Request, key: str, name: str, small: bool = False) -> Response:

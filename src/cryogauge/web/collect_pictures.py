@@ -38,8 +38,9 @@ class Pictures:
         self._lock = threading.Lock()
         self._at_work = threading.Semaphore(2)  # the session may need the processors more
 
-    def answer(self, request: Request, name: str, longest_px: int) -> Response:
-        """A picture by its name in the folder, its longest edge in pixels; words in its place when it cannot be shown.
+    def answer(self, request: Request, name: str, longest_px: int, section: int = 0) -> Response:
+        """A picture by its name in the folder, its longest edge in pixels, and which of a stack it is; words in its
+        place when it cannot be shown.
 
         A browser that has it already is told so.
         """
@@ -48,24 +49,24 @@ class Pictures:
             if not path.is_relative_to(self._folder.resolve()):
                 return _words("It lies outside the session’s folder.")
             status = path.stat()
-            mark = hashlib.sha256(f"{name} {status.st_mtime_ns} {status.st_size}".encode()).hexdigest()[:16]
+            mark = hashlib.sha256(f"{name} {section} {status.st_mtime_ns} {status.st_size}".encode()).hexdigest()[:16]
             tag = f'"{mark}-{longest_px}"'
             if request.headers.get("if-none-match") == tag:
                 return Response(status_code=304, headers={**_HEADERS, "ETag": tag})
-            content = self._made(path, (mark, longest_px))
+            content = self._made(path, (mark, longest_px), section)
         except FileNotFoundError:
             return _words("The picture is not there.")
-        except (OSError, BadInput, ValueError):
+        except (OSError, BadInput, ValueError, IndexError):
             return _words("The picture cannot be read: it is damaged, or still being written.")
         return Response(content, media_type="image/jpeg", headers={**_HEADERS, "ETag": tag})
 
-    def _made(self, path: Path, key: tuple[str, int]) -> bytes:
+    def _made(self, path: Path, key: tuple[str, int], section: int) -> bytes:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         with self._at_work:
-            content = _jpeg(path, key[1])
+            content = _jpeg(path, key[1], section)
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = content
@@ -84,10 +85,10 @@ def picture_shape(path: Path) -> tuple[int, int] | None:
     return int(y), int(x)
 
 
-def _jpeg(path: Path, longest_px: int) -> bytes:
+def _jpeg(path: Path, longest_px: int, section: int) -> bytes:
     from PIL import Image
 
-    picture = map_mrc(path)[1][0]
+    picture = map_mrc(path)[1][section]
     step = max(max(picture.shape) // (_FINER * longest_px), 1)
     if step > 1:
         y, x = (edge // step * step for edge in picture.shape)

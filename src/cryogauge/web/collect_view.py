@@ -25,6 +25,7 @@ from cryogauge.collect.screen.outlook import (
 )
 from cryogauge.records import BadInput
 from cryogauge.web.collect_alerts import alerts, doing
+from cryogauge.web.collect_classes import classes_told
 from cryogauge.web.collect_pictures import Pictures, picture_shape
 from cryogauge.web.collect_ranks import Ranks
 
@@ -194,6 +195,7 @@ class View:
         told["squares"] = [
             [number, *state] for number, state in states.items() if of_it is None or f"{slot}/{number}" in of_it
         ]
+        told["classes"] = classes_told(followed, slot)
         told["lost"] = {target: why for target, why in followed.lost.items() if target.startswith(f"{slot}/")}
         if anew:
             shape = picture_shape(self.folder / "grids" / f"{slot:02d}" / "atlas.mrc")

@@ -29,9 +29,14 @@ def test_the_shorter_of_nested_limits_counts():
     assert control.remaining_s == math.inf
 
 
-def test_clocks():
+def test_clocks(monkeypatch):
     assert isinstance(WallClock(), Clock)
     assert abs(WallClock().now_s - time.time()) < 5
+    control = Control()
+    with control.limit(60.0, "a command"), monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: 2e9)  # somebody sets the machine's clock anew
+        control.check()
+        assert 50.0 < control.remaining_s <= 60.0
     clock = VirtualClock()
     clock.sleep(-5.0)
     assert clock.now_s == 0.0

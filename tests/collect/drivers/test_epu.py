@@ -6,6 +6,7 @@ import pytest
 
 from cryogauge.collect.drivers import epu
 from cryogauge.collect.drivers.control import Control, VirtualClock
+from cryogauge.collect.drivers.watched import Watched
 from cryogauge.records import BadInput
 from cryogauge.records.microscope import Settings
 from tests.collect.drivers.epu_files import write
@@ -76,6 +77,20 @@ def test_a_bad_file_is_noted_and_the_rest_goes_on(tmp_path, content):
     assert len(driver.notes) == 1
     driver.clock.sleep(61.0)
     driver.arrivals()
+    assert len(driver.notes) == 1
+
+
+def test_a_file_that_went_away_ends_nothing(tmp_path):
+    def read(path, mode):
+        raise FileNotFoundError(path)
+
+    driver = Watched(
+        "epu", "EPU", Settings(), Control(VirtualClock()),
+        pictures=lambda: [(tmp_path / "gone.xml", "hole")], read=read, patience_s=60.0,
+    )  # fmt: skip
+    assert driver.arrivals() == []
+    driver.clock.sleep(61.0)
+    assert driver.arrivals() == []
     assert len(driver.notes) == 1
 
 

@@ -65,6 +65,12 @@ def test_areas_by_kind_and_square(service):
     assert registered_areas(service.url, SESSION, "foilhole", parent=100) == [200]
 
 
+def test_an_answer_that_is_none(service, monkeypatch):
+    monkeypatch.setitem(AREAS[0], "id", "one")
+    with pytest.raises(BadInput, match="no areas"):
+        registered_areas(service.url, SESSION, "gridsquare")
+
+
 def test_choices_are_sent_at_once(service):
     send_choices(service.url, SESSION, "foilhole", {200: Choice(True), 201: Choice(False, "the ice is too thick")})
     kept = [

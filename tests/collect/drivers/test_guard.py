@@ -1,5 +1,6 @@
 """What the guard adds to a driver: pictures that cannot be right, turns of threads, a real kill."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cryogauge.collect.drivers.guard import check_picture
-from cryogauge.collect.drivers.journal import interrupted, read_journal
+from cryogauge.collect.drivers.journal import Journal, interrupted, read_journal
+from cryogauge.collect.drivers.picture_check import check_picture
 from cryogauge.collect.drivers.registry import guard
-from cryogauge.records import BadInput
+from cryogauge.io.replace import no_space_is_retryable
+from cryogauge.records import BadInput, Retryable
 from cryogauge.records.faults import CameraFault, StageFault
 from cryogauge.records.microscope import Exposure, Mode, StagePosition
 from tests.collect.drivers.rigs import simulated, simulated_settings
@@ -61,6 +63,34 @@ def test_pictures_that_cannot_be_right(data, told):
 )
 def test_pictures_that_can(data):
     check_picture(data)
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """A disk that takes nothing any more, once it is told so."""
+
+    def full(journal, left):
+        with no_space_is_retryable(journal.path.parent):
+            if left:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    return lambda: monkeypatch.setattr(Journal, "_append", full)
+
+
+def test_a_full_disk_leaves_no_beam_on_the_specimen(tmp_path, full_disk):
+    with guard(simulated, simulated_settings(), journal=tmp_path / "journal.jsonl") as scope:
+        scope.load_grid(1)
+        scope.set_mode("exposure")
+        scope.set_image_shift(2.0, 1.0)
+        full_disk()
+        with pytest.raises(Retryable, match="no space"):
+            scope.set_mode("atlas")
+        scope.rest("atlas")
+        state = scope.driver._state()
+        assert (state["mode"], state["_image_shift_um"]) == ("atlas", (0.0, 0.0))
+        with pytest.raises(Retryable, match="no space"):
+            scope.move_stage(x_um=1.0)
+    assert [entry.command for entry in read_journal(tmp_path / "journal.jsonl")][-1] == "set_image_shift"
 
 
 def test_a_stage_that_reads_no_number():

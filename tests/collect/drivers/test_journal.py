@@ -68,6 +68,20 @@ def test_a_kill_at_any_byte(tmp_path_factory, cut):
     assert (entries[-1].command, entries[-1].outcome, entries[-1].number) == ("load_grid", "done", len(before))
 
 
+def test_two_programs_do_not_write_to_one_file(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    first = Journal(path)
+    first.end(first.begin("load_grid", {"slot": 1}, 0.0), "done", 1.0)
+    second = Journal(path)
+    number = second.begin("set_mode", {"name": "atlas"}, 2.0)
+    with pytest.raises(BadInput, match="another program"):
+        first.begin("load_grid", {"slot": 2}, 2.0)
+    second.end(number, "done", 3.0)
+    first.close()
+    second.close()
+    assert [entry.outcome for entry in read_journal(path)] == ["done", "done"]
+
+
 def test_what_was_under_way_is_told(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl")
     journal.end(journal.begin("load_grid", {"slot": 1}, 0.0), "done", 1.0)

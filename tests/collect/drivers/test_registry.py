@@ -1,11 +1,13 @@
 """Drivers are found by their names and loaded when they are wanted."""
 
+import math
 import threading
 from importlib.metadata import EntryPoint
 
 import pytest
 
-from cryogauge.collect.drivers import registry
+from cryogauge.collect.drivers import registry, simulated
+from cryogauge.collect.drivers.control import Control
 from cryogauge.collect.drivers.journal import read_journal
 from cryogauge.collect.drivers.registry import known_drivers, open_microscope, settings_from
 from cryogauge.records import BadInput
@@ -62,6 +64,36 @@ def test_drivers_that_are_not_there(installed):
         open_microscope("broken")
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"slots": "a"}, "slots"),
+        ({"seed": True}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"grids": ["a"]}, "grids"),
+        ({"grids": {"a": 1}}, "slot a"),
+        ({"costs": 5}, "costs"),
+        ({"costs": {"load_s": "a"}}, "costs: load_s"),
+        ({"costs": {"load_s": -5.0}}, "load_s"),
+        ({"mechanics": {"drift_decay_s": 0.0}}, "drift_decay_s"),
+        ({"faults": "blank"}, "faults"),
+        ({"faults": [{"kind": "blank"}]}, "at is not given"),
+        ({"faults": [{"kind": "blank", "at": "now"}]}, "at cannot be 'now'"),
+        ({"fault_rates": ["blank"]}, "fault_rates"),
+        ({"fault_rates": {"blank": "often"}}, "often"),
+        ({"memory": 5}, "memory"),
+        ({"memory": "/no/such/folder/memory"}, "memory"),
+    ],
+)
+def test_options_that_cannot_be(options, told):
+    with pytest.raises(BadInput, match=told):
+        simulated.connect(Settings(options={"grids": {1: None}, **options}), Control())
+
+
+def test_numbers_that_yaml_takes_for_text():
+    assert settings_from({"limits": {"dose_e_A2": "6e1"}}).limits.dose_e_A2 == 60.0
+
+
 def test_settings_of_a_file():
     values = {
         "modes": {"atlas": {"pixel_size_A": 4000, "shape_px": [512, 768], "dose_e_A2": 0.01}},
@@ -85,6 +117,20 @@ def test_settings_of_a_file():
         ({"modes": {"a": {"pixel_size_nm": 1.0, "shape_px": [5, 5]}}}, "pixel_size_nm"),
         ({"limits": {"x": [0, 1]}}, "'x'"),
         ({"limits": {"x_um": [1, 0]}}, "x_um"),
+        ({"limits": {"x_um": 980}}, "limits: x_um cannot be 980"),
+        ({"limits": {"x_um": [-980]}}, "x_um"),
+        ({"limits": {"x_um": [True, 2]}}, "x_um"),
+        ({"limits": {"x_um": None}}, "x_um"),
+        ({"limits": {"image_shift_um": [0, 5]}}, "image_shift_um"),
+        ({"limits": {"image_shift_um": "far"}}, "image_shift_um"),
+        ({"limits": {"dose_e_A2": math.nan}}, "dose_e_A2"),
+        ({"limits": [1, 2]}, "limits"),
+        ({"modes": ["a"]}, "modes"),
+        ({"modes": {"a": 5}}, "mode a"),
+        ({"modes": {"a": {"pixel_size_A": math.inf, "shape_px": [5, 5]}}}, "inf Å"),
+        ({"modes": {"a": {"pixel_size_A": 1.0, "shape_px": [5.5, 5]}}}, "shape_px"),
+        ({"options": ["a"]}, "options"),
+        (5, "the microscope"),
     ],
 )
 def test_settings_that_cannot_be(values, told):

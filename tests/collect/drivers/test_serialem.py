@@ -4,6 +4,7 @@ import importlib.util
 import math
 import threading
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ from cryogauge.records.faults import (
     ConnectionLost,
     FocusFault,
     LoaderFault,
+    StageFault,
     TimedOut,
     Unsafe,
     Unsupported,
 )
-from cryogauge.records.microscope import Capability
+from cryogauge.records.microscope import Capability, Limits
 from tests.collect.drivers.rigs import serialem_settings
 from tests.collect.drivers.stand_in_sem import ROTATION, StandInSEM
 
@@ -112,6 +114,25 @@ def test_image_shifts_are_absolute_along_the_stage(sem, scope):
     assert sem.beam_shift == pytest.approx([0.1, 0.1])
 
 
+def test_shifts_of_the_beam_never_add_up_beyond_their_limit():
+    sem = StandInSEM()
+    with closing(sem), guard(serialem.connect, serialem_settings(sem)) as scope:
+        scope.set_beam_shift(10.0, 0.0)
+        scope.reconnect()
+        scope.set_beam_shift(12.0, 0.0)
+        assert sem.beam_shift == pytest.approx([12.0, 0.0])
+        sem.fail["MoveBeamByMicrons"] = "not calibrated"
+        with pytest.raises(StageFault, match="calibrated"):
+            scope.set_beam_shift(1.0, 0.0)
+        sem.fail.clear()
+        scope.set_beam_shift(1.0, 0.0)
+        assert sem.beam_shift == pytest.approx([1.0, 0.0])
+        with sem.hanging(), pytest.raises(TimedOut), scope.control.limit(0.2, "a shift"):
+            scope.driver.set_beam_shift(9.0, 0.0)
+        with pytest.raises(StageFault, match="not known"):
+            scope.set_beam_shift(9.0, 0.0)
+
+
 def test_a_dose_is_given_by_the_time_and_the_time_put_back(sem, scope):
     scope.set_mode("exposure")
     scope.record(dose_e_A2=10.0, frames=True)  # a quarter of the usual 40
@@ -124,6 +145,53 @@ def test_a_dose_is_given_by_the_time_and_the_time_put_back(sem, scope):
     scope.set_mode("hole")
     with pytest.raises(Unsupported, match="dose"):
         scope.record(dose_e_A2=1.0)
+
+
+def test_a_dose_does_not_grow_when_the_time_was_not_put_back(world):
+    sem, scope = world
+    scope.set_mode("exposure")
+    read_out, take = threading.Event(), sem._Record
+    sem._Record = lambda: (take(), read_out.wait(10))
+    with pytest.raises(TimedOut), scope.control.limit(0.5, "a picture"):
+        scope.driver.record(dose_e_A2=80.0)
+    sem._Record = take
+    read_out.set()
+    assert scope.record(dose_e_A2=80.0).dose_e_A2 == 80.0
+    assert sem.taken[1] == pytest.approx(6.0)  # twice the usual 3 s, and not four times
+    sem.fail["View"] = "not now"
+    scope.set_mode("hole")
+    sem.calls.clear()
+    with pytest.raises(CameraFault):
+        scope.record()
+    assert called(sem, "RestoreCameraSet") == []
+    sem.fail.clear()
+
+
+def test_no_picture_is_taken_half_way_between_modes(sem, scope):
+    scope.set_mode("hole")
+    sem.fail["GoToLowDoseArea"] = "the filter is busy"
+    with pytest.raises(CameraFault, match="busy"):
+        scope.set_mode("exposure")
+    with pytest.raises(BadInput, match="no mode"):
+        scope.record()
+    sem.fail.clear()
+    scope.set_mode("exposure")
+    assert scope.record().mode == "exposure"
+
+
+def test_eucentricity_tilts_no_farther_than_the_limits():
+    sem = StandInSEM()
+    with closing(sem):
+        for most_deg, which in ((65.0, [(3,)]), (15.0, [(1,)]), (5.0, [])):
+            settings = replace(serialem_settings(sem), limits=Limits(tilt_deg=(-most_deg, most_deg)))
+            with guard(serialem.connect, settings) as scope:
+                sem.calls.clear()
+                if which:
+                    scope.find_eucentricity()
+                else:
+                    with pytest.raises(Unsafe, match="10"):
+                        scope.find_eucentricity()
+                assert called(sem, "Eucentricity") == which
 
 
 def test_eucentricity_has_no_room_beyond_the_limits(sem, scope):
@@ -147,6 +215,7 @@ def test_drift_that_stays(sem, scope):
 def test_errors_of_the_loader(sem, scope):
     scope.load_grid(1)
     assert sem.valves == 1
+    assert {slot.number: slot.occupied for slot in scope.slots()} == {1: True, 2: True, 3: False, 4: None}
     with pytest.raises(LoaderFault, match="no grid in slot 3"):
         scope.load_grid(3)
     sem.jammed = True
@@ -155,7 +224,7 @@ def test_errors_of_the_loader(sem, scope):
     assert sem.valves == 0  # closed for the loading, and left so
     sem.jammed, sem.loaded = False, 0
     status = {slot.number: slot for slot in scope.slots()}
-    assert (status[4].occupied, status[3].occupied) == (None, False)  # −1 there: unknown
+    assert (status[4].occupied, status[3].occupied) == (None, None)  # −1 there: unknown; any may be in the column
     assert not any(slot.loaded for slot in status.values())
 
 
@@ -173,6 +242,14 @@ def test_the_loaded_grid_is_known_after_a_restart(tmp_path):
             assert [slot.number for slot in scope.slots() if slot.loaded] == [2]
             scope.load_grid(1)
         assert loaded_slot(read_journal(path)) == 1
+
+
+def test_a_grid_that_somebody_took_out_is_loaded_again(sem, scope):
+    scope.load_grid(2)
+    sem.loaded = 1  # by hand
+    assert not any(slot.loaded for slot in scope.slots() if slot.number == 2)
+    scope.load_grid(2)
+    assert sem.loaded == 2
 
 
 def test_it_leaves_properly():

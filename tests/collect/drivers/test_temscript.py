@@ -13,7 +13,7 @@ from cryogauge.collect.drivers.registry import guard
 from cryogauge.records import BadInput
 from cryogauge.records.faults import CameraFault, ConnectionLost, LoaderFault, StageFault
 from cryogauge.records.microscope import Capability
-from tests.collect.drivers.rigs import TEM_MODES, temscript_settings
+from tests.collect.drivers.rigs import TEM_MODES, TEM_STATES, temscript_settings
 from tests.collect.drivers.stand_in_pytemscript import StandInTem, module
 
 
@@ -66,6 +66,30 @@ def test_valves_are_closed_for_loading(tem, scope):
     assert not any(slot.loaded for slot in scope.slots())
 
 
+def test_a_grid_that_somebody_took_out_is_loaded_again(tem, scope):
+    scope.load_grid(2)
+    tem.loaded = 1  # by hand
+    scope.load_grid(2)
+    assert tem.loaded == 2
+    assert [slot.number for slot in scope.slots() if slot.loaded] == [2]
+
+
+def test_which_slot_is_empty_is_not_told_while_any_grid_may_be_in_the_column(tem, scope):
+    tem.loaded = 1
+    assert [slot.occupied for slot in scope.slots()] == [None, True, None]
+    scope.load_grid(2)
+    assert [slot.occupied for slot in scope.slots()] == [True, True, False]
+
+
+def test_no_picture_is_taken_half_way_between_modes(tem, scope):
+    scope.set_mode("atlas")
+    tem.fail["spotsize"] = "not now"
+    with pytest.raises(CameraFault, match="not now"):
+        scope.set_mode("hole")
+    with pytest.raises(BadInput, match="no mode"):
+        scope.record()
+
+
 def test_faults_have_types(tem, scope):
     tem.fail["go_to"] = "Stage position is out of range"
     with pytest.raises(StageFault, match="out of range"):
@@ -99,6 +123,10 @@ def test_capabilities_follow_the_options(tem):
         ({"states": {}}, "magnification_index|camera"),
         ({"shift_to_stage": ((1.0, 1.0), (1.0, 1.0))}, "shift_to_stage"),
         ({"shift_to_stage": (1.0, 2.0)}, "shift_to_stage"),
+        ({"shift_to_stage": [["a", "b"], ["c", "d"]]}, "shift_to_stage"),
+        ({"states": {**TEM_STATES, "hole": 17}}, "hole"),
+        ({"states": {**TEM_STATES, "hole": {**TEM_STATES["hole"], "exposure_s": -1.0}}}, "exposure_s"),
+        ({"states": {**TEM_STATES, "hole": {**TEM_STATES["hole"], "pixel_to_stage_um": 3}}}, "pixel_to_stage_um"),
     ],
 )
 def test_wrong_options_are_refused(tem, options, what):

@@ -37,6 +37,7 @@ def test_an_image_and_ids_come_back(tmp_path, image, first, spaces, grid):
         ('{"image": [[1, 2', "list of lists that ends"),
         ('{"image": [1, 2]}', "list of lists that ends"),
         ('{"image": [[[1]]]}', "no JSON"),
+        ('{"image": [' + "[" * 100_000 + "1]]}", "row 0"),
         ('{"image": [[1]], "grid_id": }', "no JSON"),
         ("[" * 100_000, "no JSON"),
         ("[1]", "no JSON object"),

@@ -137,7 +137,7 @@ def test_where_it_stands_is_told(ended, tmp_path):
     assert written().state()[0] == "running", "another machine's processes cannot be asked"
 
 
-def test_orders_that_cannot_be_read_are_told(ended, tmp_path):
+def test_what_is_no_order_is_told(ended, tmp_path):
     (tmp_path / STEPS).write_bytes((ended / STEPS).read_bytes())
     session = followed(tmp_path)
     (tmp_path / "orders.jsonl").write_text("what?\n")

@@ -1,5 +1,6 @@
 """A session's file: what it gives and what is refused."""
 
+import math
 import re
 from pathlib import Path
 
@@ -30,19 +31,29 @@ def test_what_is_not_given_is_usual(tmp_path):
     ("more", "said"),
     [
         ({"holse": {}}, "unknown key: holse"),
-        ({"squares": {"number": 3}}, "unknown key: number"),
+        ({"squares": {"number": 3}}, "no option is called 'number'"),
         ({"squares": {"count": "many"}}, "count cannot be 'many'"),
         ({"squares": {"count": 0}}, "below 1"),
         ({"squares": {"strategy": "luck"}}, "no strategy is called 'luck'"),
-        ({"squares": 4}, "no settings by name"),
+        ({"squares": 4}, "no options by name"),
         ({"exposures": {"defocus_A": [3, 1]}}, "no range"),
         ({"exposures": {"defocus_A": [1]}}, r"defocus_A cannot be \[1\]"),
-        ({"exposures": {"defocus_A": ["5e3", 9000]}}, "defocus_A cannot be"),
+        ({"exposures": {"defocus_A": ["much", 9000]}}, "defocus_A cannot be"),
+        ({"exposures": {"dose_e_A2": "50"}}, "no number above 0"),
+        ({"exposures": {"dose_e_A2": math.inf}}, "no number above 0"),
+        ({"holes": {"least_score": math.nan}}, "least_score cannot be nan"),
+        ({"atlas": {"radius_um": math.inf}}, "no end of it"),
+        ({"pace": {"focus_every_um": -1.0}}, "is negative"),
+        ({"faults": {"wait_s": -1}}, "is negative"),
+        ({"judge": {"voltage_kV": 0}}, "no voltage"),
+        ({"grids": {-3: "x"}}, "named by slot"),
+        ({"grids": {1.5: "x"}}, "named by slot"),
+        ({"seed": -1}, "the seed cannot be -1"),
         ({"skip": {"square_share": 1.5}}, "not between 0 and 1"),
         ({"grids": {}}, "no grids"),
         ({"grids": {"first": "x"}}, "named by slot"),
         ({"grids": ["x"]}, "named by slot"),
-        ({"microscope": {"limits": {"x": [0, 1]}}}, "know no 'x'"),
+        ({"microscope": {"limits": {"x": [0, 1]}}}, "no option is called 'x'"),
         ({"pace": {"drift_A_s": 0.0}}, "not positive"),
     ],
 )
@@ -60,8 +71,15 @@ def test_files_that_are_no_sessions(tmp_path, text):
         read_session(tmp_path / "none.yaml")
 
 
+def test_what_is_given_twice_is_refused(tmp_path):
+    (tmp_path / "s.yaml").write_text("driver: simulated\ngrids: {1: a}\npace:\n  most_wait_s: 3\n  most_wait_s: 60\n")
+    with pytest.raises(BadInput, match="most_wait_s is given twice"):
+        read_session(tmp_path / "s.yaml")
+
+
 def test_the_session_of_the_how_to_is_one():
     page = Path(__file__).parents[3] / "docs" / "how-to" / "screen-grids.md"
-    (example,) = re.findall(r"^```yml\n(.*?)^```$", page.read_text(), re.M | re.S)
-    session = session_from(yaml.safe_load(example))
+    whole, *parts = map(yaml.safe_load, re.findall(r"^```yml\n(.*?)^```$", page.read_text(), re.M | re.S))
+    for part in ({}, *parts):
+        session = session_from({**whole, **part})
     assert set(session.grids) == set(session.microscope.options["grids"])

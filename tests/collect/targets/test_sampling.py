@@ -80,8 +80,9 @@ def test_equal_groups_are_of_equal_number_and_in_order(values, groups):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "count", "by"), [("none", 3, "brightness"), ("best", 0, "brightness"), ("groups", 3, "colour")]
+    ("strategy", "count", "by"),
+    [("none", 3, "brightness"), ("best", 0, "brightness"), ("groups", 3, "colour"), ("groups", 3, "kind")],
 )
 def test_a_choice_that_cannot_be_made_is_refused(strategy, count, by):
     with pytest.raises(BadInput):
-        choose(table(), strategy, count, by=by)
+        choose(table().assign(kind="whole"), strategy, count, by=by)

@@ -253,3 +253,20 @@ def test_one_grid_a_file(tmp_path):
     with pytest.raises(BadInput, match="two sources have image grid1/1-A"):
         merge_sessions([one, one])
     assert json.loads(both.images["extra"][1])["MapMagInd"] == "17"
+
+
+def test_points_that_stand_for_several_holes_keep_what_they_say_and_are_noted(tmp_path):
+    path = tmp_path / "multi.nav"
+    point = {"Color": "0", "StageXYZ": "1 2 3", "NumPts": "1", "Regis": "1", "Type": "0", "Acquire": "1",
+             "HoleArray": "3 2", "SkipHoles": "0 0 2 1", "PtsX": "1", "PtsY": "2"}  # fmt: skip
+    alone = {name: value for name, value in point.items() if name not in ("HoleArray", "SkipHoles")}
+    write_nav(path, [NavItem("1", point), NavItem("2", alone)])
+    session = import_nav(path)
+    assert len(session.places) == 2
+    (note,) = session.about.notes
+    assert note.startswith("multi.nav: 1 of the points are exposed at several holes each")
+    again = tmp_path / "again.nav"
+    export_nav(again, session)
+    entries = [item.entries for item in read_nav(again)]
+    assert (entries[0]["HoleArray"], entries[0]["SkipHoles"]) == ("3 2", "0 0 2 1")
+    assert "HoleArray" not in entries[1]

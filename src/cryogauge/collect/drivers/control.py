@@ -16,12 +16,15 @@ _SLICE_S = 0.05  # how soon a waiting command notices that it was called off
 
 
 class WallClock:
-    """The time of the world."""
+    """The time of the world, as the machine's clock had it at first: setting that one anew moves no time-out."""
+
+    def __init__(self) -> None:
+        self._began_s = time.time() - time.monotonic()
 
     @property
     def now_s(self) -> float:
         """Seconds since 1970."""
-        return time.time()
+        return self._began_s + time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryogauge.collect.drivers.control import Control
-from cryogauge.collect.drivers.options import options_from
+from cryogauge.collect.drivers.options import options_from, session_folder
 from cryogauge.collect.drivers.watched import Watched, taken_s
 from cryogauge.io.pictures import read_picture
 from cryogauge.io.session.epu_xml import PLACES, read_epu_xml
@@ -40,12 +40,8 @@ def connect(settings: Settings, control: Control) -> Watched:
     BadInput
         When an option of :class:`Options` is unknown, or there is no such folder.
     """
-    options = options_from(Options, settings.options, "EPU")
-    folder = Path(options.folder)
-    if not options.folder or not folder.is_dir():
-        raise BadInput(
-            f"{options.folder or 'the folder'} is no folder of an EPU session", "give the one with EpuSession.dm"
-        )
+    options = options_from(Options, settings.options, "the EPU driver")
+    folder = session_folder(options.folder, "an EPU", "give the one with EpuSession.dm")
     return Watched(
         "epu", "EPU", settings, control,
         pictures=lambda: _pictures(folder), read=read_epu_picture, patience_s=options.patience_s,

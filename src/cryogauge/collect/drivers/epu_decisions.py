@@ -58,7 +58,10 @@ def registered_areas(url: str, session: UUID, kind: str, parent: int | None = No
     _check_kind(kind)
     query = f"?areaType={kind}" + ("" if parent is None else f"&parentAreaId={parent}")
     answer = _asked(f"{url.rstrip('/')}/api/v1/Session/{session}/Areas{query}")
-    return [int(area["id"]) for area in answer or []]
+    try:
+        return [int(area["id"]) for area in answer or []]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"the Decision Service answered with no areas: {answer!r:.80}", "see its version") from error
 
 
 def send_choices(url: str, session: UUID, kind: str, choices: Mapping[int, Choice]) -> None:

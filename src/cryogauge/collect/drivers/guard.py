@@ -7,12 +7,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cryogauge.collect.drivers.control import Control
 from cryogauge.collect.drivers.journal import Journal
 from cryogauge.collect.drivers.limits import check_defocus, check_dose, check_shift, check_stage
+from cryogauge.collect.drivers.picture_check import check_picture
 from cryogauge.records import BadInput, CryogaugeError
 from cryogauge.records.faults import CameraFault, Cancelled, StageFault, TimedOut, Unsupported
 from cryogauge.records.microscope import (
@@ -255,6 +253,22 @@ class Guarded:
         """See :class:`Microscope`."""
         self._do("refine_zero_loss", Capability.ZERO_LOSS, self.driver.refine_zero_loss, {})
 
+    def rest(self, mode: str) -> None:
+        """Leave the microscope safe at the end of a session: no image shift, and a faint mode, as far as can be done.
+
+        A command that cannot be written down is not given but here: a full disk must not leave the beam on a specimen.
+        """
+        for step in (lambda: self.set_image_shift(0.0, 0.0), lambda: self.set_mode(mode)):
+            try:
+                step()
+            except CryogaugeError:
+                journal, self.journal = self.journal, None
+                try:
+                    with suppress(CryogaugeError):
+                        step()
+                finally:
+                    self.journal = journal
+
     def stop(self) -> None:
         """Call off what is running, and all that follows until ``control.cancelled`` is cleared."""
         self.control.cancelled.set()
@@ -356,32 +370,6 @@ class Guarded:
         if not math.isfinite(read.x_um + read.y_um + read.z_um + read.tilt_deg):
             raise StageFault(f"the stage reads {read}")
         return read
-
-
-def check_picture(data: NDArray[np.generic]) -> None:
-    """Refuse a picture that cannot be right, by 64 of its rows.
-
-    Raises
-    ------
-    CameraFault
-        When it is blank, 40 % or more of its rows from its top or bottom are, half of its pixels have its largest
-        value, or it has values that are no numbers.
-    """
-    if data.ndim != 2 or data.size == 0:
-        raise CameraFault(f"the picture has shape {data.shape}")
-    rows = data[:: max(1, len(data) // 64)]
-    highest, lowest = rows.max(axis=1), rows.min(axis=1)
-    if not np.isfinite(highest.astype(np.float64) + lowest).all():
-        raise CameraFault("the picture has values that are no numbers")
-    hint = "take it again; if it stays so, nothing passes here or the camera needs a person"
-    filled = np.flatnonzero(highest != lowest)
-    if not filled.size:
-        raise CameraFault("the picture is blank", hint)
-    if np.count_nonzero(rows == highest.max()) >= rows.size / 2:
-        raise CameraFault("the picture is saturated", hint)
-    missing = max(filled[0], len(rows) - 1 - filled[-1]) / len(rows)
-    if missing >= 0.4:
-        raise CameraFault(f"{missing:.0%} of the picture is missing", hint)
 
 
 def _told(exposure: Exposure) -> dict[str, Any]:

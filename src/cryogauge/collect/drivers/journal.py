@@ -7,6 +7,7 @@ missing was under way when the program was killed: whether it was carried out is
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ class Journal:
         try:
             with no_space_is_retryable(path.parent):
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-                os.ftruncate(self._file, path.read_bytes().rfind(b"\n") + 1)  # a kill may have cut a line short
+                self._size = path.read_bytes().rfind(b"\n") + 1  # a kill may have cut a line short
+                os.ftruncate(self._file, self._size)
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             raise BadInput(f"{path} cannot be written", "choose a folder that exists and is yours") from error
 
@@ -83,6 +85,8 @@ class Journal:
 
         Raises
         ------
+        BadInput
+            When another program has written to the file; the command must not be given.
         Retryable
             When the disk is full; the command must not be given.
         """
@@ -99,17 +103,16 @@ class Journal:
         self._unwritten += _line(line)
         try:
             self._flush()
-        except OSError:
-            return  # told at the next command, which is not begun before there is space
+        except (OSError, BadInput):
+            return  # told at the next command, which is not begun
 
     def close(self) -> None:
-        """Write what is left and let go of the file."""
+        """Write what is left, unless the disk is still full, and let go of the file."""
         if self._file >= 0:
-            try:
+            with suppress(OSError, BadInput):  # to those who read it the last command then never ended, as after a kill
                 self._flush()
-            finally:
-                os.close(self._file)
-                self._file = -1
+            os.close(self._file)
+            self._file = -1
 
     def _write(self, line: Mapping[str, Any]) -> None:
         self._flush()
@@ -122,6 +125,8 @@ class Journal:
     def _append(self, left: bytes) -> None:
         """Write all of it or nothing."""
         size = os.fstat(self._file).st_size
+        if size != self._size:
+            raise BadInput(f"another program writes to {self.path} too", "end that one, then start this one again")
         with no_space_is_retryable(self.path.parent):
             try:
                 while left:
@@ -129,6 +134,7 @@ class Journal:
             except OSError:
                 os.ftruncate(self._file, size)
                 raise
+        self._size = os.fstat(self._file).st_size
 
 
 def _line(line: Mapping[str, Any]) -> bytes:

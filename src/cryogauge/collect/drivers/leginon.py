@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cryogauge.collect.drivers.control import Control
-from cryogauge.collect.drivers.options import options_from
+from cryogauge.collect.drivers.options import options_from, session_folder
 from cryogauge.collect.drivers.watched import Watched, taken_s
 from cryogauge.io.session.leginon_export import LeginonImage, read_leginon_export
 from cryogauge.io.session.leginon_names import LEVELS, leginon_pictures, open_leginon
@@ -51,12 +51,8 @@ def connect(settings: Settings, control: Control) -> Watched:
     BadInput
         When an option of :class:`Options` is unknown, or there is no such folder.
     """
-    options = options_from(Options, settings.options, "Leginon")
-    folder = Path(options.folder)
-    if not options.folder or not folder.is_dir():
-        raise BadInput(
-            f"{options.folder or 'the folder'} is no folder of a Leginon session", "give the one with its images"
-        )
+    options = options_from(Options, settings.options, "the Leginon driver")
+    folder = session_folder(options.folder, "a Leginon", "give the one with its images")
     known = _Known(Path(options.table)) if options.table else None
     levels = {**LEVELS, **options.levels}
 

@@ -1,9 +1,10 @@
 """The drivers at hand, ours and those of plug-ins, and the way to a microscope by whichever."""
 
+import math
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,8 +12,18 @@ from typing import Any, Protocol
 from cryogauge.collect.drivers.control import Control
 from cryogauge.collect.drivers.guard import Guarded
 from cryogauge.collect.drivers.journal import Journal
+from cryogauge.collect.drivers.options import options_from
 from cryogauge.records import BadInput
-from cryogauge.records.microscope import DRIVER_GROUP, Limits, Microscope, Mode, Settings
+from cryogauge.records.microscope import DRIVER_GROUP, Microscope, Mode, Settings
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A mode but for its name."""
+
+    pixel_size_A: float = 0.0
+    shape_px: tuple[int, int] = (0, 0)
+    dose_e_A2: float = 0.0
 
 
 class Connect(Protocol):
@@ -120,28 +131,18 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     BadInput
         For names that are none and values that cannot be.
     """
-    _refuse_unknown("settings of a driver", values, Settings)
-    modes = {}
-    for name, mode in (values.get("modes") or {}).items():
-        _refuse_unknown(f"the mode {name}", {**mode, "name": name}, Mode)
-        try:
-            height, width = (int(count) for count in mode["shape_px"])
-            made = Mode(name, float(mode["pixel_size_A"]), (height, width), float(mode.get("dose_e_A2", 0.0)))
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(
-                f"the mode {name} is not described: {error}", "give pixel_size_A and shape_px [y, x]"
-            ) from error
-        if not (made.pixel_size_A > 0 and height > 0 and width > 0):
-            raise BadInput(f"the mode {name} has pixels of {made.pixel_size_A:g} Å and shape {made.shape_px}")
-        modes[name] = made
-    given = values.get("limits") or {}
-    _refuse_unknown("the limits", given, Limits)
-    limits: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    return Settings(modes, Limits(**limits), dict(values.get("options") or {}))
+    if isinstance(values, Mapping):
+        values = {name: value for name, value in values.items() if value is not None}
+    made = options_from(Settings, values, "the microscope")
+    modes = {str(name): _mode(str(name), mode) for name, mode in made.modes.items()}
+    return replace(made, modes=modes, options=dict(made.options))
 
 
-def _refuse_unknown(where: str, values: Mapping[str, Any], kind: type) -> None:
-    known = [each.name for each in fields(kind)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise BadInput(f"{where} know no {unknown[0]!r}", f"they are: {', '.join(known)}")
+def _mode(name: str, values: Any) -> Mode:
+    given = options_from(_Described, values, f"the mode {name}")
+    if not (math.isfinite(given.pixel_size_A) and min(given.pixel_size_A, *given.shape_px) > 0):
+        raise BadInput(
+            f"the mode {name} has a pixel_size_A of {given.pixel_size_A:g} Å and a shape_px of {given.shape_px}",
+            "give both, the shape as [y, x]",
+        )
+    return Mode(name, given.pixel_size_A, given.shape_px, given.dose_e_A2)

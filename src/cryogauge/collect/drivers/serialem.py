@@ -11,10 +11,19 @@ from typing import Any
 
 from cryogauge.collect.drivers.control import Control
 from cryogauge.collect.drivers.limits import check_stage
+from cryogauge.collect.drivers.loader import Loader
 from cryogauge.collect.drivers.options import options_from
 from cryogauge.collect.drivers.serialem_calls import SerialEMCalls
 from cryogauge.records import BadInput, CryogaugeError
-from cryogauge.records.faults import CameraFault, ConnectionLost, FocusFault, LoaderFault, StageFault, Unsupported
+from cryogauge.records.faults import (
+    CameraFault,
+    ConnectionLost,
+    FocusFault,
+    LoaderFault,
+    StageFault,
+    Unsafe,
+    Unsupported,
+)
 from cryogauge.records.microscope import Capability, Clock, Exposure, Mode, Settings, Slot, StagePosition, Status
 
 #: Low Dose areas: the command that takes a picture there, and the letter of its camera parameters.
@@ -26,6 +35,8 @@ AREAS: Mapping[str, tuple[str, str]] = {
     "R": ("Record", "R"),
 }
 _TAKES = {"Search": "S", "View": "V", "Focus": "F", "Trial": "T", "Record": "R", "Preview": "P"}
+#: Tilts that SerialEM's rough and fine eucentricity go to.
+_ROUGH_DEG, _FINE_DEG = 10.0, 24.0
 _FILTER = frozenset({Capability.FILTER, Capability.ZERO_LOSS})
 _BASE = frozenset(Capability) - _FILTER - {Capability.LOAD, Capability.WATCH}
 
@@ -84,9 +95,16 @@ class SerialEM:
         self.capabilities = capabilities_of(self._options)
         self._control = control
         self._mode: Mode | None = None
-        self._loaded = self._options.loaded
+        self._changed = ""  # letter of the camera parameters that are not the user's now
+        self._slots = range(1, self._options.slots + 1)
+        self._loader = Loader(
+            self._in_slot,
+            lambda opened: self._sem("SetColumnOrGunValve", int(opened), fault=LoaderFault),
+            lambda slot: self._sem("LoadCartridge", slot, fault=LoaderFault),
+            self._options.loaded,
+        )
         self._image_shift_um = (0.0, 0.0)
-        self._beam_shift_um = (0.0, 0.0)
+        self._beam_shift_um: tuple[float, float] | None = (0.0, 0.0)  # None where it is not known
         self._sem = SerialEMCalls(control, self._options.host, self._options.port, self._options.module_folder)
         try:
             self._prepare()
@@ -103,33 +121,18 @@ class SerialEM:
     def slots(self) -> list[Slot]:
         """See :class:`Microscope`."""
         self._need(Capability.LOAD)
-        return [self._slot(number) for number in range(1, self._options.slots + 1)]
+        return self._loader.slots(self._slots)
 
     def load_grid(self, slot: int) -> None:
         """See :class:`Microscope`. Column valves are closed for it and opened afterwards."""
         self._need(Capability.LOAD)
-        if slot == self._loaded:
-            return
-        if not 1 <= slot <= self._options.slots:
-            raise LoaderFault(f"the loader has no slot {slot}", f"its slots are 1 to {self._options.slots}")
-        if not self._slot(slot).occupied:
-            raise LoaderFault(
-                f"SerialEM finds no grid in slot {slot}", "run an inventory; its grid may be loaded already"
-            )
-        self._sem("SetColumnOrGunValve", 0, fault=LoaderFault)
-        self._loaded = 0
-        self._sem("LoadCartridge", slot, fault=LoaderFault)
-        status = _first(self._sem("ReportSlotStatus", slot, fault=LoaderFault))
-        if status > 0:
-            raise LoaderFault(f"the grid of slot {slot} is still in its slot", "see to the loader")
-        self._loaded = slot
-        self._sem("SetColumnOrGunValve", 1, fault=LoaderFault)
+        self._loader.load(slot, self._slots)
 
     def set_mode(self, name: str) -> None:
         """See :class:`Microscope`."""
         if name not in self.modes:
             raise BadInput(f"there is no mode {name!r}", f"one of: {', '.join(self.modes)}")
-        state = self._options.states[name]
+        state, self._mode = self._options.states[name], None  # half way there is no mode to take pictures in
         if "area" in state:
             self._sem("SetLowDoseMode", 1, fault=CameraFault)
             self._sem("GoToLowDoseArea", state["area"], fault=CameraFault)
@@ -147,9 +150,15 @@ class SerialEM:
         self._image_shift_um = (x_um, y_um)
 
     def set_beam_shift(self, x_um: float, y_um: float) -> None:
-        """See :class:`Microscope`; from where the beam was when this driver connected."""
-        by = (float(x_um - self._beam_shift_um[0]), float(y_um - self._beam_shift_um[1]))
-        self._sem("MoveBeamByMicrons", *by, fault=StageFault)
+        """See :class:`Microscope`; from where the beam was when this driver connected first."""
+        before, self._beam_shift_um = self._beam_shift_um, None
+        if before is None:
+            raise StageFault("a beam shift was not answered: its place is not known", "centre it, then start anew")
+        try:
+            self._sem("MoveBeamByMicrons", float(x_um - before[0]), float(y_um - before[1]), fault=StageFault)
+        except StageFault:  # refused: it did not move
+            self._beam_shift_um = before
+            raise
         self._beam_shift_um = (x_um, y_um)
 
     def set_defocus(self, defocus_A: float) -> None:
@@ -190,14 +199,19 @@ class SerialEM:
             self._sem("TiltTo", float(tilt_deg), fault=StageFault)
 
     def find_eucentricity(self) -> float:
-        """See :class:`Microscope`; SerialEM's rough and fine eucentricity, kept within the limits where it can be."""
+        """See :class:`Microscope`; SerialEM's rough and fine eucentricity, or the rough alone where limits of the tilt
+        do not allow for the fine; within the limits of the height where SerialEM can be told them.
+        """
+        tilt_deg = min(-self.limits.tilt_deg[0], self.limits.tilt_deg[1])
+        if tilt_deg < _ROUGH_DEG:
+            raise Unsafe(f"SerialEM tilts to ±{_ROUGH_DEG:g}° for eucentric height, beyond the limits", "set z by hand")
         z_um = self.stage().z_um
         room_um = min(z_um - self.limits.z_um[0], self.limits.z_um[1] - z_um)
         if room_um <= 0:
             raise FocusFault(f"the stage is at z = {z_um:g} µm, outside the limits", "move it by hand")
         if "LimitNextRoughEucen" in self._sem.known:
             self._sem("LimitNextRoughEucen", float(room_um), fault=FocusFault)
-        self._sem("Eucentricity", 3, fault=FocusFault)
+        self._sem("Eucentricity", 3 if tilt_deg >= _FINE_DEG else 1, fault=FocusFault)
         if "ReportRoughEucenFailed" in self._sem.known and _first(
             self._sem("ReportRoughEucenFailed", fault=FocusFault)
         ):
@@ -229,14 +243,17 @@ class SerialEM:
             raise BadInput("no mode was set", "set one first")
         mode, state = self._mode, self._options.states[self._mode.name]
         take, letter = AREAS[state["area"]] if "area" in state else (state["take"], _TAKES[state["take"]])
-        changed = self._set_exposure(mode, letter, dose_e_A2)
-        if frames:
-            self._sem("SetDoseFracParams", letter, 1, 1, 0, fault=CameraFault)
+        with suppress(CameraFault):  # when SerialEM has done so by itself
+            self._restore_camera()  # a time-out may have kept the last picture from it
+        self._changed = ""
         try:
+            self._set_exposure(mode, letter, dose_e_A2)
+            if frames:
+                self._changed = letter
+                self._sem("SetDoseFracParams", letter, 1, 1, 0, fault=CameraFault)
             self._sem(take, fault=CameraFault)
         finally:
-            if changed or frames:
-                self._sem("RestoreCameraSet", letter, fault=CameraFault)
+            self._restore_camera()
         width, height, _, _, pixel_nm = self._sem("ImageProperties", "A", fault=CameraFault)[:5]
         data = self._sem("bufferImage", "A", fault=CameraFault)
         if data.shape != (int(height), int(width)):
@@ -288,29 +305,33 @@ class SerialEM:
         self._sem("ErrorsToLog", 1, fault=ConnectionLost)  # or SerialEM waits for somebody to press a button
         self._sem("NoMessageBoxOnError", 1, fault=ConnectionLost)
         self._sem("SetImageShift", 0.0, 0.0, fault=StageFault)
-        self._image_shift_um = self._beam_shift_um = (0.0, 0.0)
+        self._image_shift_um = (0.0, 0.0)
 
     def _need(self, capability: Capability) -> None:
         if capability not in self.capabilities:
             raise Unsupported(f"this SerialEM was set up without: {capability}", "set slots or energy_filter")
 
-    def _slot(self, number: int) -> Slot:
+    def _in_slot(self, number: int) -> tuple[bool | None, str]:
         """A number and a name; five numbers and a name at a JEOL loader."""
         told = self._sem("ReportSlotStatus", number, fault=LoaderFault)
         told = told if isinstance(told, list) else [told]
         name = told[-1] if isinstance(told[-1], str) else ""
-        occupied = None if told[0] == -1 and len(told) < 5 else told[0] > 0
-        loaded = number == self._loaded
-        return Slot(number, True if loaded else occupied, loaded, name)
+        return None if told[0] == -1 and len(told) < 5 else told[0] > 0, name
 
-    def _set_exposure(self, mode: Mode, letter: str, dose_e_A2: float | None) -> bool:
+    def _set_exposure(self, mode: Mode, letter: str, dose_e_A2: float | None) -> None:
         if dose_e_A2 is None or dose_e_A2 == mode.dose_e_A2:
-            return False
+            return
         if not mode.dose_e_A2 > 0:
             raise Unsupported(f"the dose of the mode {mode.name} is not known", "give the mode its dose_e_A2")
         usual_s = _first(self._sem("ReportExposure", letter, fault=CameraFault))
+        self._changed = letter
         self._sem("SetExposure", letter, usual_s * dose_e_A2 / mode.dose_e_A2, fault=CameraFault)
-        return True
+
+    def _restore_camera(self) -> None:
+        """Put the exposure back: as the usual one is read from there, doses would else grow from picture to picture."""
+        if self._changed:
+            self._sem("RestoreCameraSet", self._changed, fault=CameraFault)
+            self._changed = ""
 
     def _pixel_to_stage(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
         try:
@@ -344,10 +365,12 @@ def capabilities_of(options: Options) -> frozenset[Capability]:
 
 
 def _options_from(settings: Settings) -> Options:
-    options = options_from(Options, settings.options, "SerialEM")
+    options = options_from(Options, settings.options, "the SerialEM driver")
     for mode in settings.modes:
         state = options.states.get(mode, {})
-        good = state.get("area") in AREAS if "area" in state else "state" in state and state.get("take") in _TAKES
+        good = isinstance(state, Mapping) and (
+            state["area"] in AREAS if "area" in state else "state" in state and state.get("take") in _TAKES
+        )
         if not good:
             raise BadInput(
                 f"states does not say what the mode {mode!r} is in SerialEM",

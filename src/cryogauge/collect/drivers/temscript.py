@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cryogauge.collect.drivers.control import Control
+from cryogauge.collect.drivers.loader import Loader
 from cryogauge.collect.drivers.options import options_from
 from cryogauge.records import BadInput, CryogaugeError
 from cryogauge.records.faults import CameraFault, ConnectionLost, FocusFault, LoaderFault, StageFault, Unsupported
@@ -81,7 +82,7 @@ class Temscript:
         self.capabilities = capabilities_of(self._options)
         self._control = control
         self._mode: Mode | None = None
-        self._loaded = self._options.loaded
+        self._loader = Loader(self._in_slot, self._valves, self._bring, self._options.loaded)
         self._image_shift_um = (0.0, 0.0)
         self._slit_in: bool | None = None
         self._tem: Any = None
@@ -96,36 +97,18 @@ class Temscript:
     def slots(self) -> list[Slot]:
         """See :class:`Microscope`."""
         self._need(Capability.LOAD)
-        loader = self._tem.autoloader
-        known = {"OCCUPIED": True, "EMPTY": False}
-        count = self._call(LoaderFault, lambda: loader.number_of_slots)
-        told = [self._call(LoaderFault, loader.slot_status, number) for number in range(1, count + 1)]
-        return [
-            Slot(number, True if number == self._loaded else known.get(status), number == self._loaded)
-            for number, status in enumerate(told, start=1)
-        ]
+        return self._loader.slots(self._slots())
 
     def load_grid(self, slot: int) -> None:
         """See :class:`Microscope`. Column valves are closed for it and opened afterwards."""
         self._need(Capability.LOAD)
-        if slot == self._loaded:
-            return
-        slots = {each.number: each for each in self.slots()}
-        if slot not in slots or not slots[slot].occupied:
-            raise LoaderFault(f"the loader finds no grid in slot {slot}", "run an inventory; it may be loaded already")
-        self._call(LoaderFault, self._tem.vacuum.column_close)
-        self._loaded = 0
-        self._call(LoaderFault, self._tem.autoloader.load_cartridge, slot)
-        if self._call(LoaderFault, self._tem.autoloader.slot_status, slot) == "OCCUPIED":
-            raise LoaderFault(f"the grid of slot {slot} is still in its slot", "see to the loader")
-        self._loaded = slot
-        self._call(LoaderFault, self._tem.vacuum.column_open)
+        self._loader.load(slot, self._slots())
 
     def set_mode(self, name: str) -> None:
         """See :class:`Microscope`."""
         if name not in self.modes:
             raise BadInput(f"there is no mode {name!r}", f"one of: {', '.join(self.modes)}")
-        state = self._options.states[name]
+        state, self._mode = self._options.states[name], None  # half way there is no mode to take pictures in
         optics = self._tem.optics
         self._set(CameraFault, optics.projection, "magnification_index", int(state["magnification_index"]))
         if "spot" in state:
@@ -279,6 +262,20 @@ class Temscript:
         if capability not in self.capabilities:
             raise Unsupported(f"this microscope was set up without: {capability}", "see the driver's options")
 
+    def _slots(self) -> range:
+        return range(1, self._call(LoaderFault, lambda: self._tem.autoloader.number_of_slots) + 1)
+
+    def _in_slot(self, number: int) -> tuple[bool | None, str]:
+        known = {"OCCUPIED": True, "EMPTY": False}
+        return known.get(self._call(LoaderFault, self._tem.autoloader.slot_status, number)), ""
+
+    def _valves(self, opened: bool) -> None:
+        vacuum = self._tem.vacuum
+        self._call(LoaderFault, vacuum.column_open if opened else vacuum.column_close)
+
+    def _bring(self, slot: int) -> None:
+        self._call(LoaderFault, self._tem.autoloader.load_cartridge, slot)
+
     def _call(
         self, fault: type[CryogaugeError], function: Callable[..., _Result], *arguments: object, **named: object
     ) -> _Result:
@@ -320,13 +317,28 @@ def capabilities_of(options: Options) -> frozenset[Capability]:
 
 
 def _options_from(settings: Settings) -> Options:
-    options = options_from(Options, settings.options, "temscript")
+    options = options_from(Options, settings.options, "the temscript driver")
     for mode in settings.modes:
         state = options.states.get(mode, {})
+        if not isinstance(state, Mapping):
+            raise BadInput(f"states says of the mode {mode!r}: {state!r:.80}", "give each mode its state by name")
         lacking = sorted({"magnification_index", "camera", "exposure_s"} - set(state))
         if lacking:
             raise BadInput(f"states does not say the {lacking[0]} of the mode {mode!r}", "give each mode its state")
-    matrix = options.shift_to_stage
-    if matrix is not None and not (np.shape(matrix) == (2, 2) and math.isfinite(np.linalg.cond(matrix))):
-        raise BadInput(f"shift_to_stage is {matrix}", "give ((a, b), (c, d)), a matrix with an inverse")
+        seconds = state["exposure_s"]
+        if not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
+            raise BadInput(f"the exposure_s of the mode {mode!r} is {seconds!r:.80}", "give seconds")
+        if state.get("pixel_to_stage_um") is not None:
+            _check_matrix(f"pixel_to_stage_um of the mode {mode!r}", state["pixel_to_stage_um"])
+    if options.shift_to_stage is not None:
+        _check_matrix("shift_to_stage", options.shift_to_stage)
     return options
+
+
+def _check_matrix(what: str, given: Any) -> None:
+    try:
+        good = np.shape(given) == (2, 2) and math.isfinite(np.linalg.cond(np.asarray(given, dtype=np.float64)))
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise BadInput(f"{what} is {given!r:.80}", "give ((a, b), (c, d)), a matrix with an inverse")

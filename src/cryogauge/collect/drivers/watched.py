@@ -3,21 +3,24 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 from cryogauge.collect.drivers.control import Control
 from cryogauge.records import BadInput
 from cryogauge.records.faults import Unsupported
-from cryogauge.records.microscope import (
-    Capability,
-    Clock,
-    Exposure,
-    Limits,
-    Mode,
-    Settings,
-    Slot,
-    StagePosition,
-    Status,
-)
+from cryogauge.records.microscope import Capability, Clock, Exposure, Limits, Mode, Settings
+
+
+def _refused(what: str) -> Callable[..., NoReturn]:
+    """A command that is refused in words."""
+
+    def command(self: "Watched", *_: object, **__: object) -> NoReturn:
+        raise Unsupported(
+            f"{self.program} cannot be told to {what} from outside",
+            f"drive it in {self.program}; this driver watches its pictures",
+        )
+
+    return command
 
 
 class Watched:
@@ -26,7 +29,7 @@ class Watched:
     Parameters
     ----------
     name, program
-        Of the driver, and of the program as people call it.
+        Of the driver, and of the program.
     settings
         Modes and limits.
     control
@@ -40,6 +43,8 @@ class Watched:
 
     Attributes
     ----------
+    program
+        As people call it.
     notes
         What could not be read, and why.
     """
@@ -61,7 +66,7 @@ class Watched:
         self.limits: Limits = settings.limits
         self.modes: Mapping[str, Mode] = dict(settings.modes)
         self.notes: list[str] = []
-        self._program = program
+        self.program = program
         self._control = control
         self._pictures = pictures
         self._read = read
@@ -83,7 +88,7 @@ class Watched:
             self._control.check()
             try:
                 arrived.append(self._read(path, mode))
-            except BadInput as error:
+            except (BadInput, OSError) as error:  # such as a file that its program moved away
                 if self.clock.now_s - self._since.setdefault(path, self.clock.now_s) < self._patience_s:
                     continue
                 self.notes.append(str(error))
@@ -100,77 +105,21 @@ class Watched:
         """Nothing is held."""
 
     # ------------------------------------------------------------------ what cannot be asked of it
-    def slots(self) -> list[Slot]:
-        """It is only watched."""
-        raise self._refusal("list its grids")
-
-    def load_grid(self, slot: int) -> None:
-        """It is only watched."""
-        raise self._refusal("load a grid")
-
-    def set_mode(self, name: str) -> None:
-        """It is only watched."""
-        raise self._refusal("change its optics")
-
-    def stage(self) -> StagePosition:
-        """It is only watched."""
-        raise self._refusal("tell where the stage is")
-
-    def move_stage(
-        self,
-        x_um: float | None = None,
-        y_um: float | None = None,
-        z_um: float | None = None,
-        tilt_deg: float | None = None,
-    ) -> None:
-        """It is only watched."""
-        raise self._refusal("move its stage")
-
-    def set_image_shift(self, x_um: float, y_um: float) -> None:
-        """It is only watched."""
-        raise self._refusal("shift its image")
-
-    def set_beam_shift(self, x_um: float, y_um: float) -> None:
-        """It is only watched."""
-        raise self._refusal("shift its beam")
-
-    def set_defocus(self, defocus_A: float) -> None:
-        """It is only watched."""
-        raise self._refusal("set its defocus")
-
-    def record(self, dose_e_A2: float | None = None, frames: bool = False) -> Exposure:
-        """It is only watched."""
-        raise self._refusal("take a picture")
-
-    def find_eucentricity(self) -> float:
-        """It is only watched."""
-        raise self._refusal("find eucentric height")
-
-    def autofocus(self, defocus_A: float) -> float:
-        """It is only watched."""
-        raise self._refusal("focus")
-
-    def wait_for_drift(self, rate_A_s: float) -> float:
-        """It is only watched."""
-        raise self._refusal("wait for drift")
-
-    def set_slit(self, inserted: bool) -> None:
-        """It is only watched."""
-        raise self._refusal("move its slit")
-
-    def refine_zero_loss(self) -> None:
-        """It is only watched."""
-        raise self._refusal("centre its zero-loss peak")
-
-    def status(self) -> Status:
-        """It is only watched."""
-        raise self._refusal("tell its condition")
-
-    def _refusal(self, what: str) -> Unsupported:
-        return Unsupported(
-            f"{self._program} cannot be told to {what} from outside",
-            f"drive it in {self._program}; this driver watches its pictures",
-        )
+    slots = _refused("list its grids")
+    load_grid = _refused("load a grid")
+    set_mode = _refused("change its optics")
+    stage = _refused("tell where the stage is")
+    move_stage = _refused("move its stage")
+    set_image_shift = _refused("shift its image")
+    set_beam_shift = _refused("shift its beam")
+    set_defocus = _refused("set its defocus")
+    record = _refused("take a picture")
+    find_eucentricity = _refused("find eucentric height")
+    autofocus = _refused("focus")
+    wait_for_drift = _refused("wait for drift")
+    set_slit = _refused("move its slit")
+    refine_zero_loss = _refused("centre its zero-loss peak")
+    status = _refused("tell its condition")
 
 
 def taken_s(told: str, path: Path) -> float:

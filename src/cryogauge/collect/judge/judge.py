@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cryogauge.collect.judge.classify import Opinion, classify, small_picture
 from cryogauge.collect.judge.ctffind import ctffind
+from cryogauge.collect.judge.doubt import count_doubt
 from cryogauge.collect.judge.exposure import Exposure
 from cryogauge.collect.judge.ice import ice_ring, ice_spots, ice_thickness_nm
 from cryogauge.collect.judge.view import Particles, find_carbon, find_contamination, find_particles, widened
@@ -165,12 +166,14 @@ def judge_exposure(exposure: Exposure, settings: JudgeSettings, fit: AstigmaticF
         "contamination_fraction": float(contamination.mean()), "carbon_fraction": float(carbon.mean()),
     }  # fmt: skip
     crystalline = min(_left("ice_ring", values["ice_ring"]), _left("ice_spots", values["ice_spots"])) < 0.8
+    spots = particles
     if fit is not None and power is not None:
-        particles, counted = _counted(exposure, particles, shunned | contamination, fit, settings, crystalline)
+        particles, counted = _counted(exposure, spots, shunned | contamination, fit, settings, crystalline)
     else:
         counted = _spots(particles, picture, pixel * max(exposure.image.shape) / max(picture.shape))
     values |= counted
-    parts, flags = weigh(values, opinion, expects_rings=fit is not None)
+    unsure = count_doubt(particles, particles is spots, opinion, values["carbon_fraction"])
+    parts, flags = weigh(values, opinion, expects_rings=fit is not None, unsure=unsure)
     row = {
         "score": math.prod(parts.values()), "kind": opinion.kind if opinion.sure else UNSURE, "flags": " ".join(flags),
         "said": " ".join(flags.values()) or "Nothing is amiss.", **{f"part_{k}": v for k, v in parts.items()}, **values,
@@ -180,7 +183,7 @@ def judge_exposure(exposure: Exposure, settings: JudgeSettings, fit: AstigmaticF
 
 
 def weigh(
-    values: dict[str, float], opinion: Opinion, *, expects_rings: bool
+    values: dict[str, float], opinion: Opinion, *, expects_rings: bool, unsure: str = ""
 ) -> tuple[dict[str, float], dict[str, str]]:
     """What each part leaves of the score, and a sentence for each flag.
 
@@ -192,6 +195,8 @@ def weigh(
         Of the network.
     expects_rings
         Whether a contrast transfer was looked for.
+    unsure
+        Why the count of particles is not to be relied on; it is then told so, and weighs no less.
     """
     cost = {name: _left(name, values[name]) for name in (
         "motion_A", "motion_jump_A", "ctf_resolution_A", "ice_ring", "ice_spots", "contamination_fraction",
@@ -245,13 +250,17 @@ def weigh(
             cost["carbon_fraction"] < 0.9,
             f"{100 * values['carbon_fraction']:.0f} % of the field is support film.",
         ),
+        "unsure_count": (
+            bool(unsure) and values["particles"] >= 1,
+            f"About {values['particles']:.0f} particles are counted; not sure: {unsure}.",
+        ),
         "few_particles": (
-            cost["few"] < 0.8 and looks not in ("empty", "no_particles"),
+            cost["few"] < 0.8 and not unsure and looks not in ("empty", "no_particles"),
             f"{values['particles']:.0f} particles are seen, which cover {100 * values['particle_coverage']:.1f} % of "
             "the field.",
         ),
         "crowded": (
-            cost["crowded"] < 0.8,
+            cost["crowded"] < 0.8 and not unsure,
             f"Particles are crowded: discs of their size would cover {100 * values['particle_coverage']:.0f} %.",
         ),
     }

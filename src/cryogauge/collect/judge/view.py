@@ -137,6 +137,11 @@ def find_particles(picture: NDArray[np.floating], besides: NDArray[np.bool_]) ->
     return Particles(centres, float(diameter), float(coverage))
 
 
+def is_finest(particles: Particles) -> bool:
+    """Whether spots are of the two finest sizes that are looked for."""
+    return bool(particles.diameter_px <= 2 * np.sqrt(2) * _SIGMAS_PX[1])
+
+
 def _two_regions(values: NDArray[np.floating], sigma_px: float) -> NDArray[np.bool_] | None:
     """The higher of two regions that values, smoothed by a sigma, split the field into; None where they do not."""
     from skimage.filters import threshold_otsu

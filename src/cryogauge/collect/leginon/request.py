@@ -108,7 +108,7 @@ def _rows(body: mmap.mmap, start: int, end: int) -> NDArray[np.float32]:
 def _row(text: bytes, number: int) -> NDArray[np.float32]:
     try:
         row = np.array(json.loads(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"row {number} of the image is no list of numbers", _HINT) from error
     if row.dtype.kind not in "if":
         raise BadInput(f"row {number} of the image holds what is no number", _HINT)

@@ -12,8 +12,10 @@ from cryogauge import __version__
 from cryogauge.collect.judge.judge import INDICATORS, PARTS
 from cryogauge.collect.screen.log import JUDGED
 from cryogauge.collect.screen.pace import Focus
+from cryogauge.collect.screen.particles import centres_path, keep_centres
 from cryogauge.collect.screen.session import Lost, Session
 from cryogauge.collect.targets.circles import disc_response, peaks
+from cryogauge.collect.targets.realign import Placement
 from cryogauge.io import read_picture, write_mrc
 from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.jobs.ledger import LedgerKey
@@ -30,7 +32,14 @@ _PLAIN = 0.35  # correlation from which a disc is taken for the hole
 _LEAST_PX = 4.0  # radius in pixels below which holes are not centred
 
 
-def expose_hole(session: Session, slot: int, square: dict[str, Any], seen: dict[str, Any], hole: dict[str, Any]) -> int:
+def expose_hole(
+    session: Session,
+    slot: int,
+    square: dict[str, Any],
+    seen: dict[str, Any],
+    hole: dict[str, Any],
+    centre: dict[str, Any] | None = None,
+) -> int:
     """Expose a hole as often as is planned, but no place twice; how many exposures there are of it now.
 
     Parameters
@@ -39,6 +48,8 @@ def expose_hole(session: Session, slot: int, square: dict[str, Any], seen: dict[
         With the grid loaded.
     slot, square, seen, hole
         Which: rows of the queues, and what was seen of the square.
+    centre
+        The hole that the stage goes to, when image shift is to reach this one from there.
 
     Raises
     ------
@@ -55,8 +66,10 @@ def expose_hole(session: Session, slot: int, square: dict[str, Any], seen: dict[
     missing = [(shot, name) for shot, name in enumerate(names) if not session.log.begun("expose", name)]
     if missing:
         try:
-            shift_um = _go(session, seen, hole)
+            lies = session.placement(f"{slot}/{square['square']}")
             for shot, name in missing:
+                session.orders()  # a pause lets people use the microscope: whatever was set is set anew behind it
+                shift_um = _go(session, seen, _now(lies, hole), _now(lies, centre or hole))
                 _expose(session, name, shift_um + _offset_um(shot, plan.per_hole, seen, hole), square, hole)
         except (Retryable, Unsafe) as error:
             raise Lost(f"hole {target} is given up: {error}") from error
@@ -89,6 +102,7 @@ def _row(session: Session, name: str, taken: dict[str, Any]) -> dict[str, Any]:
     try:
         image, _ = read_picture(path)
         judged = session.eyes.judge(image, taken["pixel_size_A"], session.settings.judge)
+        keep_centres(centres_path(path), judged)
     except BadInput as error:
         session.log.say(f"exposure {name} cannot be judged: {error}")
         judged = {"score": 0.0, "said": f"It cannot be judged: {error}."}
@@ -106,23 +120,46 @@ def _digest(session: Session) -> str:
     return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
 
 
-def _go(session: Session, seen: dict[str, Any], hole: dict[str, Any]) -> np.ndarray:
-    """Go to a hole, focused and settled; the image shift (x, y) that brings it to the middle."""
-    at_um = (hole["x_um"], hole["y_um"])
-    scope, modes, pace = session.scope, session.settings.modes, session.settings.pace
-    session.move(*at_um, seen["z_um"])
-    shift_um = np.zeros(2)
-    if modes.hole and session.can(Capability.IMAGE_SHIFT):
-        session.patiently("mode", lambda: scope.set_mode(modes.hole))
-        shift_um = _aside_um(session.patiently("picture of the hole", scope.record), seen, hole)
-    session.patiently("mode", lambda: scope.set_mode(modes.exposure))
-    _settle(session)
+def _go(session: Session, seen: dict[str, Any], hole: dict[str, Any], centre: dict[str, Any]) -> np.ndarray:
+    """Go to a hole, or stay at the hole from which image shift reaches it, focused and settled; the image shift (x, y)
+    that brings it to the middle.
+    """
+    at_um, scope, pace = (centre["x_um"], centre["y_um"]), session.scope, session.settings.pace
+    aside_um = session.aside_um
+    if session.at_um != at_um or aside_um is None:
+        aside_um = session.aside_um = _arrive(session, seen, centre)
+    else:
+        session.patiently("mode", lambda: scope.set_mode(session.settings.modes.exposure))
+    shift_um = aside_um + np.subtract((hole["x_um"], hole["y_um"]), at_um)
+    most_um = scope.limits.image_shift_um - _ring_um(session, seen, hole)
+    if hole["hole"] != centre["hole"] and math.hypot(*shift_um) > most_um:
+        session.log.say(f"hole {hole['hole']} is {math.hypot(*shift_um):.1f} µm away: the stage goes there")
+        return _go(session, seen, hole, hole)
     why = session.focus.why(at_um, pace.focus_every_um)
     if why and session.can(Capability.AUTOFOCUS):
         wanted_A = _wanted_A(session)
         session.patiently("autofocus", lambda: scope.autofocus(wanted_A))
         session.focus = Focus(math.nan, at_um, wanted_A)
     return shift_um
+
+
+def _now(lies: Placement, hole: dict[str, Any]) -> dict[str, Any]:
+    """A hole with its place on the stage as the grid lies now."""
+    x_um, y_um = lies.now_um((hole["x_um"], hole["y_um"])).tolist()
+    return {**hole, "x_um": x_um, "y_um": y_um}
+
+
+def _arrive(session: Session, seen: dict[str, Any], centre: dict[str, Any]) -> np.ndarray:
+    """Move the stage to a hole and settle; the image shift (x, y) that brings the hole to the middle."""
+    scope, modes = session.scope, session.settings.modes
+    session.move(centre["x_um"], centre["y_um"], seen["z_um"])
+    aside_um = np.zeros(2)
+    if modes.hole and session.can(Capability.IMAGE_SHIFT):
+        session.patiently("mode", lambda: scope.set_mode(modes.hole))
+        aside_um = _aside_um(session.patiently("picture of the hole", scope.record), seen, centre)
+    session.patiently("mode", lambda: scope.set_mode(modes.exposure))
+    _settle(session)
+    return aside_um
 
 
 def _aside_um(exposure: Exposure, seen: dict[str, Any], hole: dict[str, Any]) -> np.ndarray:
@@ -177,7 +214,6 @@ def _expose(session: Session, name: str, shift_um: np.ndarray, square: dict[str,
         session.patiently("image shift", lambda: scope.set_image_shift(float(shift_um[0]), float(shift_um[1])))
     shape = scope.modes[session.settings.modes.exposure].shape_px
     session.ready_to_expose(4.0 * math.prod(shape))
-    session.orders()
     path, told = _files(session, name)
 
     def take() -> dict[str, Any]:
@@ -205,8 +241,16 @@ def _offset_um(shot: int, count: int, seen: dict[str, Any], hole: dict[str, Any]
     if shot == 0:
         return np.zeros(2)
     angle = 2 * np.pi * shot / (count - 1)
-    reach_um = _RING * hole["diameter_px"] * seen["pixel_size_A"] * 1e-4
-    return reach_um * np.array([np.cos(angle), np.sin(angle)])
+    return _RING * _diameter_um(seen, hole) * np.array([np.cos(angle), np.sin(angle)])
+
+
+def _ring_um(session: Session, seen: dict[str, Any], hole: dict[str, Any]) -> float:
+    """How far from the middle of a hole its shots go."""
+    return _RING * _diameter_um(seen, hole) if session.settings.exposures.per_hole > 1 else 0.0
+
+
+def _diameter_um(seen: dict[str, Any], hole: dict[str, Any]) -> float:
+    return hole["diameter_px"] * seen["pixel_size_A"] * 1e-4
 
 
 def _files(session: Session, name: str) -> tuple[Any, Any]:

@@ -54,7 +54,7 @@ def eyes_of(settings: SessionSettings, eyes: Eyes | None = None) -> Eyes:
         row = judge(image, pixel_size_A, how)
         return with_judges(row, Exposure(np.asarray(image, np.float32), pixel_size_A), how.judges)
 
-    return Eyes(scored_squares, scored_holes, judged)
+    return replace(eyes, squares=scored_squares, holes=scored_holes, judge=judged)
 
 
 def _rescore(scorer: str, what: What) -> Rescore | None:

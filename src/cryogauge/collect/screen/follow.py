@@ -13,7 +13,6 @@ from typing import Any, Literal
 from cryogauge.collect.drivers.journal import Entry
 from cryogauge.collect.screen.log import BEGUN, ENDED, JUDGED, STEPS, WORDS, Key
 from cryogauge.collect.screen.orders import ORDERS, Orders, read_orders
-from cryogauge.records import BadInput
 
 #: Where a session stands.
 State = Literal["not begun", "running", "pausing", "paused", "stopping", "cut off", "stopped", "finished"]
@@ -157,10 +156,13 @@ class Followed:
         if lines:
             try:
                 self.orders = read_orders(self.folder)
-                for _, line in lines:
-                    self._mind_pause(json.loads(line))
-            except (BadInput, OSError) as error:
+            except OSError as error:
                 self.problems[ORDERS] = f"the orders cannot be read: {error}"
+            for _, line in lines:
+                try:
+                    self._mind_pause(json.loads(line))
+                except (ValueError, KeyError, TypeError):
+                    self.problems[ORDERS] = f"a line of {ORDERS} is no order; it pauses the session"
             self.changed.append(ORDERED)
 
     def _mind_pause(self, order: dict[str, Any]) -> None:

@@ -16,6 +16,10 @@ from cryogauge.records.microscope import Clock
 STEPS, WORDS = "session.jsonl", "session.log"
 #: Steps for those who follow: what the session is, how an exposure was judged, how it ended.
 BEGUN, JUDGED, ENDED = "begun", "judged", "ended"
+#: Holes of a square by the place of the stage from which image shift reaches them.
+GROUPS = "groups"
+#: A grid was brought into the column; how it lies was told.
+LOAD, PLACED = "load", "placed"
 Key = tuple[str, str]
 
 
@@ -78,9 +82,13 @@ class Log:
         """Write down a step whose result is known already."""
         self.do(step, target, lambda: result)
 
+    def forget(self, step: str, target: str) -> None:
+        """Have a step done again, though it was done before."""
+        self.steps.pop((step, target), None)
+
     def renew(self, step: str, target: str, result: Any) -> None:
         """Write down a result in place of an earlier one, for those who follow the session from outside."""
-        self.steps.pop((step, target), None)
+        self.forget(step, target)
         self.settle(step, target, result)
 
     def say(self, text: str) -> None:

@@ -8,16 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cryogauge.collect.screen.log import LOAD
 from cryogauge.collect.screen.session import Session, Skipped
 from cryogauge.collect.screen.settings import AtlasPlan, Sample
 from cryogauge.collect.targets.atlas import Atlas, stitch
+from cryogauge.collect.targets.realign import Placement, around
 from cryogauge.collect.targets.sampling import choose, natural_groups
 from cryogauge.io import read_picture, write_mrc
+from cryogauge.io.replace import replacing
 from cryogauge.records import BadInput, Retryable
 from cryogauge.records.microscope import Capability, Exposure, Limits, Mode
 
 _FAR = 0.75  # of a square's edge: holes farther from its middle are its neighbours'
-_ATLAS_PX = 2048
+#: Longest edge of an atlas.
+ATLAS_PX = 2048
 
 
 def tile_places(plan: AtlasPlan, mode: Mode, limits: Limits) -> NDArray[np.float64]:
@@ -40,7 +44,7 @@ def take_atlas(session: Session, slot: int) -> Atlas:
     """The atlas of the loaded grid, by the tiles there are and those that are still to be taken.
 
     Tiles that were lost to faults are missing, but when all were, they are taken again: a fault that passes costs no
-    grid.
+    grid. Those from before the grid was loaded last are taken again too, since it may lie elsewhere.
 
     Raises
     ------
@@ -49,16 +53,21 @@ def take_atlas(session: Session, slot: int) -> Atlas:
     """
     log, mode = session.log, session.scope.modes[session.settings.modes.atlas]
     places = tile_places(session.settings.atlas, mode, session.scope.limits)
+    loaded = log.steps.get((LOAD, str(slot)))
+    for number in range(len(places)):
+        old = log.steps.get(("tile", f"{slot}/{number}"))
+        if loaded is not None and old is not None and old.number < loaded.number:
+            log.forget("tile", f"{slot}/{number}")
     tiles, at, turn, again = [], [], 0.0, False
     while not tiles:
         for number, (x, y) in enumerate(places):
-            target, path = f"{slot}/{number}", _folder(session, slot) / f"tile_{number:03d}.mrc"
+            target, path = f"{slot}/{number}", grid_folder(session, slot) / f"tile_{number:03d}.mrc"
             if log.outcome("tile", target) == "failed" and not again:
                 continue
             session.orders()
 
             def take(x: float = x, y: float = y, path: Path = path) -> dict[str, Any]:
-                return _picture(session, mode.name, (x, y), path)
+                return take_picture(session, mode.name, (x, y), path)
 
             try:
                 taken = log.do("tile", target, take)
@@ -71,11 +80,12 @@ def take_atlas(session: Session, slot: int) -> Atlas:
             at.append(taken["stage_um"])
             turn = taken["rotation_deg"]
         again = True
-    return stitch(tiles, np.array(at), mode.pixel_size_A, rotation_deg=turn, longest_px=_ATLAS_PX)
+    return stitch(tiles, np.array(at), mode.pixel_size_A, rotation_deg=turn, longest_px=ATLAS_PX)
 
 
-def find_grid_squares(session: Session, slot: int, atlas: Atlas) -> dict[str, Any]:
-    """Squares of an atlas and which to visit, with their places on the stage; the table goes to ``squares.csv``.
+def find_grid_squares(session: Session, slot: int, atlas: Atlas, first: int = 0) -> dict[str, Any]:
+    """Squares of an atlas, numbered from ``first``, and which to visit, with their places on the stage; the table goes
+    to ``squares.csv``.
 
     Raises
     ------
@@ -86,10 +96,16 @@ def find_grid_squares(session: Session, slot: int, atlas: Atlas) -> dict[str, An
     table = found.table.copy()
     if table.empty:
         raise Skipped(f"grid {slot} is skipped: {found.note or 'no squares were found.'}")
+    table["square"] += first
     table[["x_um", "y_um"]] = atlas.stage_um(table[["x_px", "y_px"]].to_numpy(float))
-    folder = _folder(session, slot)
-    table.drop(columns="vertices").to_csv(folder / "squares.csv", index=False, float_format="%.6g")
-    write_mrc(folder / "atlas.mrc", atlas.image, atlas.pixel_size_A)
+    folder = grid_folder(session, slot)
+
+    def keep() -> None:
+        with replacing(folder / "squares.csv") as temporary:
+            table.drop(columns="vertices").to_csv(temporary, index=False, float_format="%.6g")
+        write_mrc(folder / "atlas.mrc", atlas.image, atlas.pixel_size_A)
+
+    session.patiently("atlas and squares", keep)
     limits = session.scope.limits
     reachable = table["x_um"].between(*limits.x_um) & table["y_um"].between(*limits.y_um)
     queue = in_order(table[reachable & ~table["partial"].astype(bool)], session.settings.squares, session.settings.seed)
@@ -102,6 +118,8 @@ def find_grid_squares(session: Session, slot: int, atlas: Atlas) -> dict[str, An
         "found": len(table),
         "usable": len(worth_a_visit(whole, session.settings.squares)) / max(len(whole), 1),
         "pixel_size_A": atlas.pixel_size_A,
+        "corner_um": list(atlas.corner_um),
+        "to_um": atlas.to_um.tolist(),
         "queue": queue[told].to_dict("records"),
         "all": [
             {"square": row["square"], "score": row["score"], "kind": row["kind"], "why": row["why"],
@@ -121,16 +139,11 @@ def look_at_square(session: Session, slot: int, square: dict[str, Any]) -> dict[
     Retryable
         When a fault stayed.
     """
-    name = f"{slot}/{square['square']}"
-    mode = session.settings.modes.square
-    session.patiently("mode", lambda: session.scope.set_mode(mode))
-    session.move(square["x_um"], square["y_um"])
-    z_um = None
-    if session.can(Capability.EUCENTRICITY):
-        z_um = session.patiently("eucentric height", session.scope.find_eucentricity)
-    path = _folder(session, slot) / f"square_{square['square']:04d}.mrc"
-    taken = _picture(session, mode, None, path)
+    name, lies = f"{slot}/{square['square']}", session.placement(str(slot))
+    path = grid_folder(session, slot) / f"square_{square['square']:04d}.mrc"
+    z_um, taken = picture_of_square(session, square, lies, path)
     image, _ = read_picture(path)
+    lying = around(image, taken["stage_um"], taken["to_um"])
     try:
         found = session.eyes.holes(image, taken["pixel_size_A"])
     except BadInput as error:
@@ -138,9 +151,9 @@ def look_at_square(session: Session, slot: int, square: dict[str, Any]) -> dict[
     table = found.table.copy()
     side_um = square["side_px"] * session.log.result("squares", str(slot))["pixel_size_A"] * 1e-4
     if len(table):
-        table[["x_um", "y_um"]] = _on_stage(taken, image.shape, table[["x_px", "y_px"]].to_numpy(float))
-        away = np.hypot(table["x_um"] - taken["stage_um"][0], table["y_um"] - taken["stage_um"][1])
-        table = table[away < _FAR * side_um]
+        at_um = lying.stage_um(table[["x_px", "y_px"]].to_numpy(float))
+        table[["x_um", "y_um"]] = lies.before_um(at_um)
+        table = table[np.hypot(*(at_um - np.array(taken["stage_um"])).T) < _FAR * side_um]
     if table.empty or not table["target"].any():
         why = found.note or (f"none of its {len(table)} holes is a target" if len(table) else "no holes were found")
         raise Skipped(f"square {name} is skipped: {why}.")
@@ -154,6 +167,8 @@ def look_at_square(session: Session, slot: int, square: dict[str, Any]) -> dict[
         "targets": len(targets),
         "target_share": len(targets) / len(table),
         "pixel_size_A": taken["pixel_size_A"],
+        "corner_um": lies.before_um(lying.corner_um).tolist(),
+        "to_um": (lies.turn.T @ lying.to_um).tolist(),
         "pitch_px": found.pitch_px,
         "targets_brightness": np.quantile(targets["brightness"], np.linspace(0.025, 0.975, 20)).tolist(),
         "queue": queue[told].to_dict("records"),
@@ -163,6 +178,20 @@ def look_at_square(session: Session, slot: int, square: dict[str, Any]) -> dict[
         ],
         "picture": path.name,
     }
+
+
+def picture_of_square(
+    session: Session, square: dict[str, Any], lies: Placement, path: Path
+) -> tuple[float | None, dict[str, Any]]:
+    """Go to a square as the grid lies, find its height, and picture it: the height, and how the picture lies."""
+    mode = session.settings.modes.square
+    session.patiently("mode", lambda: session.scope.set_mode(mode))
+    x_um, y_um = lies.now_um((square["x_um"], square["y_um"])).tolist()
+    session.move(x_um, y_um)
+    z_um = None
+    if session.can(Capability.EUCENTRICITY):
+        z_um = session.patiently("eucentric height", session.scope.find_eucentricity)
+    return z_um, take_picture(session, mode, None, path)
 
 
 def worth_a_visit(table: pd.DataFrame, sample: Sample) -> pd.DataFrame:
@@ -194,7 +223,7 @@ def in_order(table: pd.DataFrame, sample: Sample, seed: int) -> pd.DataFrame:
     return pd.concat([chosen, rest], ignore_index=True) if len(rest) else chosen
 
 
-def _picture(session: Session, mode: str, at_um: tuple[float, float] | None, path: Path) -> dict[str, Any]:
+def take_picture(session: Session, mode: str, at_um: tuple[float, float] | None, path: Path) -> dict[str, Any]:
     """Take a faint picture and keep it; how it lies on the stage."""
 
     def take() -> Exposure:
@@ -223,12 +252,8 @@ def upright(exposure: Exposure) -> tuple[NDArray[np.generic], float, list[list[f
     return image, float(np.rad2deg(np.arctan2(way[1, 0], way[0, 0]))), way.tolist()
 
 
-def _on_stage(taken: dict[str, Any], shape: tuple[int, ...], xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    middle = (np.array(shape[::-1]) - 1) / 2
-    return (xy_px - middle) @ np.array(taken["to_um"]).T + np.array(taken["stage_um"])
-
-
-def _folder(session: Session, slot: int) -> Path:
+def grid_folder(session: Session, slot: int) -> Path:
+    """Where the pictures of a grid are."""
     folder = session.folder / "grids" / f"{slot:02d}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -78,10 +78,7 @@ def remark(folder: Path, target: str, by: str, text: str) -> None:
 def read_orders(folder: Path) -> Orders:
     """What all orders given so far come to; a line that is cut short is left out.
 
-    Raises
-    ------
-    BadInput
-        When a line is no order.
+    A whole line that is no order may have been meant to stop something: it pauses, and ``go on`` overrules it.
     """
     path = folder / ORDERS
     paused = stopped = ""
@@ -93,8 +90,9 @@ def read_orders(folder: Path) -> Orders:
         try:
             given = json.loads(line)
             kind, by, target, text = (str(given[name]) for name in ("order", "by", "target", "text"))
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(f"line {number} of {path} is no order", "give orders through the page or Python") from error
+        except (ValueError, KeyError, TypeError):
+            paused = f"line {number} of {path.name}, which is no order"
+            continue
         if kind == "pause":
             paused = by
         elif kind == "go on":

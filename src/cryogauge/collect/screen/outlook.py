@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from cryogauge.collect.screen.follow import Followed
+from cryogauge.collect.screen.log import GROUPS
 from cryogauge.collect.screen.orders import Orders
 
 GridState = Literal["waiting", "under way", "done", "left out"]
@@ -122,7 +123,21 @@ def _progress(session: Followed, square: str) -> str:
     if session.result("square", square) is None:
         return "its picture is being taken"
     count = session.about().get("holes", {}).get("count")
-    return f"{done} of {count} holes exposed" if count else f"{done} holes exposed"
+    told = f"{done} of {count} holes exposed" if count else f"{done} holes exposed"
+    places = _places(session, square)
+    begun = sum(left < 1.0 for left in places)
+    return f"{told}, from place {max(begun, 1)} of {len(places)} of the stage" if places else told
+
+
+def _places(session: Followed, square: str) -> list[float]:
+    """Of each place of the stage from which image shift reaches holes of a square, the part of these that is left."""
+    begun = {target.split("/")[2] for target in session.of.get("expose", ()) if target.startswith(f"{square}/")}
+    plans = [
+        entry.result["groups"]
+        for target, entry in session.of.get(GROUPS, {}).items()
+        if target.startswith(f"{square}/") and entry.outcome == "done"
+    ]
+    return [sum(str(hole) not in begun for hole in group) / len(group) for plan in plans for group in plan]
 
 
 def _squares_left(session: Followed, slot: str) -> list[tuple[str, str]]:
@@ -183,7 +198,8 @@ class TimeLeft:
 def time_left(session: Followed) -> TimeLeft:
     """How long the session will still take, by the squares and grids so far.
 
-    What is left is so many grids to be looked over and so many squares; each takes the mean of those measured. The
+    What is left is so many grids to be looked over and so many squares; each takes the mean of those measured. Where
+    image shift reaches holes from few places of the stage, the places left tell the part of the square under way. The
     range is that of a sum of independent times whose mean and spread are known from few: ``t · s · √(n + n²/k)`` for n
     to come after k seen, likewise for the number of squares that a grid comes to when rules cut some short.
 
@@ -198,6 +214,8 @@ def time_left(session: Followed) -> TimeLeft:
         return TimeLeft(math.nan, math.nan, math.nan, "Not foretold before two squares are done.")
     waiting = [s for s in names if str(s) != slot and grid_state(session, s)[0] == "waiting"]
     here = len(_squares_left(session, slot)) + bool(current_square(session)) if slot else 0
+    places = _places(session, current_square(session)) if slot else []
+    done = 1.0 - float(np.mean(places)) if places else 0.0  # of the square under way
     ended = [s for s in names if session.result("grid", str(s)) is not None and session.result("squares", str(s))]
     per_grid = [float(_counted(session, str(s))) for s in ended] or [float(_planned(session))]
     looking = len(waiting) + bool(slot and session.result("squares", slot) is None)
@@ -205,11 +223,11 @@ def time_left(session: Followed) -> TimeLeft:
     many, many_spread = _sum_of(per_grid, len(waiting), 0.0)
     square_s = float(np.mean(squares))
     look_sum, look_spread = _sum_of(looks, looking, 0.5)
-    square_sum, square_spread = _sum_of(squares, here + many, 0.5)
+    square_sum, square_spread = _sum_of(squares, here + many - done, 0.5)
     middle = look_sum + square_sum
     spread = math.sqrt(look_spread**2 + square_spread**2 + (square_s * many_spread) ** 2)
     reach = float(student.ppf(_SURE, max(len(squares) - 1, 1))) * spread
-    least = min(looks, default=0.0) * looking + min(squares) * here
+    least = min(looks, default=0.0) * looking + min(squares) * (here - done)
     said = (
         f"{_count(len(waiting), 'grid')} and {_count(round(here + many), 'square')} are left; "
         f"a square took {square_s / 60:.1f} min on the average of {len(squares)}."

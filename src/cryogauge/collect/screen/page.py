@@ -1,4 +1,4 @@
-"""``report.html``, ``grids.csv`` and ``exposures.csv`` of a session."""
+"""``report.html``, ``grids.csv``, ``exposures.csv`` and ``classes.csv`` of a session."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,14 +11,16 @@ import pandas as pd
 from cryogauge import __version__
 from cryogauge.collect.screen.expose import judge_exposures
 from cryogauge.collect.screen.orders import read_orders
+from cryogauge.collect.screen.page_classes import class_block, rounds_table
 from cryogauge.collect.screen.ranking import rank_grids
+from cryogauge.collect.screen.rounds import rounds_of
 from cryogauge.collect.screen.session import Session
 from cryogauge.io import read_picture
 from cryogauge.io.replace import replacing
 from cryogauge.report import Block, write_sheet
 from cryogauge.report.pictures import data_uri, encode_within, grey_levels, heat_colours, reduce_picture
 
-REPORT, GRIDS, TABLE = "report.html", "grids.csv", "exposures.csv"
+REPORT, GRIDS, TABLE, ROUNDS = "report.html", "grids.csv", "exposures.csv", "classes.csv"
 _ATLAS_PX, _ATLAS_BYTES = 900, 120_000
 _SHOWN = ("score", "exposure", "kind", "defocus_A", "ctf_resolution_A", "ice_thickness_nm", "particles", "said")
 
@@ -42,6 +44,8 @@ def write_session(session: Session, ending: str = "") -> Path:
     ranked = rank_grids(grids, log.steps, rows)
     _write(ranked, folder / GRIDS)
     _write(pd.DataFrame(rows), folder / TABLE)
+    rounds = rounds_of(session)
+    _write(rounds_table(rounds), folder / ROUNDS)
     skips = [result["why"] for _, result in log.results("skip")]
     facts = [
         (str(int(ranked["score"].notna().sum())), f"of {len(grids)} grids screened"),
@@ -49,14 +53,18 @@ def write_session(session: Session, ending: str = "") -> Path:
         (f"{session.scope.clock.now_s / 3600:.1f} h", "on the microscope's clock"),
     ]
     blocks = [Block("Grids, the best first", ending or "The session goes on.", table=ranked)]
-    blocks += [_grid(session, slot, rows) for slot in ranked["slot"] if log.result("squares", str(slot))]
+    for slot in ranked["slot"]:
+        if log.result("squares", str(slot)):
+            blocks.append(_grid(session, slot, rows))
+        if of_it := [row for row in rounds if row["grid"] == slot]:
+            blocks.append(class_block(folder, slot, grids[slot], of_it))
     if skips:
         blocks.append(Block("What was left out, and why", table=pd.DataFrame({"": skips})))
     remarks = read_orders(folder).remarks
     if remarks:
         blocks.append(Block("Remarks", table=pd.DataFrame(remarks, columns=["target", "by", "remark"])))
     used = {"version": __version__, "driver": session.settings.driver}
-    for part in ("squares", "holes", "exposures", "skip", "pace", "judge"):
+    for part in ("squares", "holes", "exposures", "skip", "classes", "pace", "judge"):
         used[part] = ", ".join(f"{name} {value}" for name, value in asdict(getattr(session.settings, part)).items())
     return write_sheet(folder / REPORT, "Grids screened", facts, blocks, settings=used)
 

@@ -14,16 +14,20 @@ from cryogauge.collect.drivers.guard import Guarded
 from cryogauge.collect.drivers.journal import loaded_slot, read_journal
 from cryogauge.collect.drivers.registry import open_microscope
 from cryogauge.collect.judge.classify import SHIPPED
+from cryogauge.collect.screen.by_shift import in_turn
 from cryogauge.collect.screen.expose import EXPOSURES, expose_hole, judge_exposures
 from cryogauge.collect.screen.eyes import eyes_of
-from cryogauge.collect.screen.log import BEGUN, ENDED, Log
+from cryogauge.collect.screen.log import BEGUN, ENDED, LOAD, Log
 from cryogauge.collect.screen.look import find_grid_squares, look_at_square, take_atlas
 from cryogauge.collect.screen.orders import Orders, go_on
 from cryogauge.collect.screen.pace import Focus
 from cryogauge.collect.screen.page import write_session
+from cryogauge.collect.screen.plan_check import check_plan
+from cryogauge.collect.screen.reloaded import place_grid, place_square
 from cryogauge.collect.screen.rules import why_skip
 from cryogauge.collect.screen.session import Ended, Eyes, Lost, Session, Skipped
 from cryogauge.collect.screen.settings import SessionSettings, pinned
+from cryogauge.collect.targets.realign import Placement
 from cryogauge.jobs.ledger import Ledger
 from cryogauge.learn.weights import checksum
 from cryogauge.records import BadInput, CryogaugeError, Retryable
@@ -93,6 +97,7 @@ def screen(
         scope = opened.enter_context((connect or open_scope)(settings, folder))
         log.clock = scope.clock
         session = Session(settings, folder, scope, log, ledger, eyes_of(settings, eyes), weights)
+        check_plan(session)
         go_on(folder, "the start")
         log.say("the session goes on" if log.steps else "the session begins")
         log.renew(BEGUN, "", about(settings))
@@ -121,7 +126,7 @@ def _refuse_others(log: Log, settings: SessionSettings, folder: Path) -> None:
 
 def about(settings: SessionSettings) -> dict[str, Any]:
     """What those who follow a session need to know of it: its plan, and which process it is."""
-    plan = {part: asdict(getattr(settings, part)) for part in ("squares", "holes", "exposures", "skip")}
+    plan = {part: asdict(getattr(settings, part)) for part in ("squares", "holes", "exposures", "skip", "classes")}
     grids = {str(slot): name for slot, name in settings.grids.items()}
     run = {"at": time.time(), "host": socket.gethostname(), "pid": os.getpid()}
     return {
@@ -139,7 +144,7 @@ def open_scope(settings: SessionSettings, folder: Path) -> Guarded:
     journal = folder / JOURNAL
     options = dict(settings.microscope.options)
     if settings.driver in _TOLD_LOADED and journal.exists():
-        options["loaded"] = loaded_slot(read_journal(journal)) or 0
+        options["loaded"] = loaded_slot(read_journal(journal)) or options.get("loaded", 0)
     microscope: Settings = replace(settings.microscope, options=options)
     return open_microscope(settings.driver, microscope, journal=journal)
 
@@ -151,6 +156,7 @@ def _run(session: Session) -> Ending:
             if str(slot) not in session.orders().excluded:  # that may be taken back
                 session.log.settle("grid", str(slot), {"slot": slot})
             write_session(session)
+        session.rounds.finish(session)
         why = "The session is finished: all grids are done."
         return _end(session, True, why)
     except Ended as error:
@@ -168,13 +174,7 @@ def _run(session: Session) -> Ending:
 
 def _end(session: Session, finished: bool, why: str) -> Ending:
     """Leave the microscope at low magnification, where the beam is faintest, and say why."""
-    scope, atlas = session.scope, session.settings.modes.atlas
-    for make_safe in (
-        lambda: scope.set_image_shift(0.0, 0.0) if session.can(Capability.IMAGE_SHIFT) else None,
-        lambda: scope.set_mode(atlas),
-    ):
-        with suppress(CryogaugeError):
-            make_safe()
+    session.scope.rest(session.settings.modes.atlas)
     try:
         page = write_session(session, why)
     except CryogaugeError as error:
@@ -214,13 +214,16 @@ def _grid(session: Session, slot: int) -> None:
             atlas = take_atlas(session, slot)
             session.orders()
             log.do("squares", name, lambda: find_grid_squares(session, slot, atlas))
+            session.placed[name] = Placement()
         found = log.result("squares", name)
+        if name not in session.placed:
+            found = place_grid(session, slot, found)
         log.say(f"grid {slot}: {found['found']} squares, {len(found['queue'])} worth a visit")
         _squares(session, slot, found)
     except Skipped as error:
         skip(session, name, str(error))
     except LoaderFault as error:
-        if _is_empty(session, slot):
+        if _is(session, slot, occupied=False):
             return skip(session, name, f"grid {slot} is skipped: slot {slot} holds no grid.")
         raise Ended(f"the grid loader needs a person: {error}", error.hint or "see to it, then run again") from error
 
@@ -229,8 +232,11 @@ def load(session: Session, slot: int) -> None:
     """Bring a grid into the column unless it is there."""
     if session.loaded == slot:
         return
+    session.placed = {target: lies for target, lies in session.placed.items() if target.split("/")[0] != str(slot)}
     if session.can(Capability.LOAD):
-        session.loaded = 0
+        session.loaded, known = 0, session.log.begun("tile", f"{slot}/0")
+        if not (known and _is(session, slot, loaded=True)):
+            session.log.renew(LOAD, str(slot), {"slot": slot})  # tiles from before it may show it elsewhere
         session.log.say(f"loading grid {slot} ({session.settings.grids[slot]})")
         session.patiently("load", lambda: session.scope.load_grid(slot))
         if session.can(Capability.ZERO_LOSS):
@@ -240,16 +246,22 @@ def load(session: Session, slot: int) -> None:
     session.loaded, session.focus = slot, Focus()
 
 
-def _is_empty(session: Session, slot: int) -> bool:
+def _is(session: Session, slot: int, **state: bool) -> bool:
+    """Whether the loader says of a slot that it is ``occupied``, or ``loaded``, or not."""
     with suppress(CryogaugeError):
-        return any(each.number == slot and each.occupied is False for each in session.scope.slots())
+        here = [each for each in session.scope.slots() if each.number == slot]
+        return any(getattr(each, name) is value for each in here for name, value in state.items())
     return False
 
 
 def _squares(session: Session, slot: int, found: dict[str, Any]) -> None:
     """Visit squares until as many were sampled as are planned, or the grid is not worth more."""
     by_number = {square["square"]: square for square in found["queue"]}
-    done = 0
+    numbers = {square["square"] for square in found["all"]}
+    done = sum(  # of an atlas before this one
+        visit["counts"] for target, visit in session.log.results("visited")
+        if target.startswith(f"{slot}/") and int(target.split("/")[1]) not in numbers
+    )  # fmt: skip
     while by_number and done < session.settings.squares.count:
         orders = session.orders()
         _leave_out(orders, str(slot))
@@ -275,8 +287,10 @@ def _square(session: Session, slot: int, square: dict[str, Any]) -> bool:
     if (kept := log.result("visited", target)) is not None:
         return bool(kept["counts"])
     try:
+        known = log.result("square", target) is not None
         seen = log.do("square", target, lambda: look_at_square(session, slot, square))
         log.say(f"square {target}: {seen['holes']} holes, {seen['targets']} targets")
+        seen = place_square(session, slot, square, seen) if known else seen
         exposed = _holes(session, slot, square, seen)
         counts = exposed > 0
         if not counts:
@@ -295,7 +309,7 @@ def _square(session: Session, slot: int, square: dict[str, Any]) -> bool:
 def _holes(session: Session, slot: int, square: dict[str, Any], seen: dict[str, Any]) -> int:
     """Expose holes until as many were as are planned, or the square is not worth more; how many were."""
     target, exposed = f"{slot}/{square['square']}", 0
-    for hole in seen["queue"]:
+    for hole, centre in in_turn(session, target, seen):
         if exposed >= session.settings.holes.count:
             break
         orders = session.orders()
@@ -304,8 +318,9 @@ def _holes(session: Session, slot: int, square: dict[str, Any], seen: dict[str, 
         fits = [row["ctf_resolution_A"] for row in judge_exposures(session, target)]
         if why := why_skip(fits, session.settings.skip, "square"):
             raise Skipped(f"the rest of square {target} is skipped: {why}")
+        session.rounds.look(session)
         try:
-            exposed += expose_hole(session, slot, square, seen, hole) > 0
+            exposed += expose_hole(session, slot, square, seen, hole, centre) > 0
         except Lost as error:
             session.log.say(str(error))
             session.missed(error)

@@ -18,11 +18,14 @@ from cryogauge.collect.judge.judge import JudgeSettings, judge_exposure
 from cryogauge.collect.screen.log import Log
 from cryogauge.collect.screen.orders import Orders, read_orders
 from cryogauge.collect.screen.pace import FAR_UM, Focus, Settling
+from cryogauge.collect.screen.particles import CENTRES
+from cryogauge.collect.screen.rounds import Rounds
 from cryogauge.collect.screen.settings import SessionSettings
 from cryogauge.collect.targets.holes import Holes, find_holes
+from cryogauge.collect.targets.realign import Placement
 from cryogauge.collect.targets.squares import Squares, find_squares
 from cryogauge.jobs.ledger import Ledger
-from cryogauge.records import CryogaugeError, Retryable
+from cryogauge.records import ClassStack, CryogaugeError, Retryable
 from cryogauge.records.faults import ConnectionLost, FocusFault, TimedOut
 from cryogauge.records.microscope import Capability
 
@@ -45,7 +48,9 @@ class Skipped(CryogaugeError):
 
 
 def _judged(image: NDArray[np.floating], pixel_size_A: float, settings: JudgeSettings) -> dict[str, Any]:
-    return judge_exposure(Judgeable(np.asarray(image, np.float32), pixel_size_A), settings).row
+    judged = judge_exposure(Judgeable(np.asarray(image, np.float32), pixel_size_A), settings)
+    step_A = pixel_size_A * max(image.shape) / max(judged.picture.shape)
+    return {**judged.row, CENTRES: judged.particles.centres_px * step_A}
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,15 @@ class Eyes:
         As :func:`find_squares` and :func:`find_holes`: picture and pixel size in Å.
     judge
         A row of ``EXPOSURE_COLUMNS`` for picture, pixel size and settings; ``score``, ``ctf_resolution_A``,
-        ``defocus_A``, ``said`` and the parts are used.
+        ``defocus_A``, ``said`` and the parts are used, and ``centres_A`` where it tells them: (y, x) of particles.
+    classes
+        What is said of averages of the particles, as ``cryogauge.classes.on_the_fly`` says it; without, none are made.
     """
 
     squares: Callable[[NDArray[np.floating], float], Squares] = find_squares
     holes: Callable[[NDArray[np.floating], float], Holes] = find_holes
     judge: Callable[[NDArray[np.floating], float, JudgeSettings], dict[str, Any]] = _judged
+    classes: Callable[[ClassStack], dict[str, Any]] | None = None
 
 
 @dataclass
@@ -80,8 +88,14 @@ class Session:
         What was learned; of settling after moves that were far, and after others.
     moved_s, at_um, far
         When and where to the stage moved last, and whether it has gone far since it was last settled.
+    aside_um
+        Image shift (x, y) that brings to the middle what the stage was sent to last, ``None`` while it is not known.
+    placed
+        How a grid (``3``) or square (``3/17``) lies now, against how it lay when its atlas was taken.
     loaded
         Slot of the grid in the column, 0 while unknown.
+    rounds
+        Classification that goes on beside it.
     lost_in_a_row
         Targets lost to faults since the last success.
     drift_A_s
@@ -98,11 +112,14 @@ class Session:
     settling: dict[bool, Settling] = field(default_factory=lambda: {True: Settling(), False: Settling()})
     focus: Focus = field(default_factory=Focus)
     loaded: int = 0
+    rounds: Rounds = field(default_factory=Rounds)
     lost_in_a_row: int = 0
     drift_A_s: float = math.nan
     moved_s: float = 0.0
     at_um: tuple[float, float] = (math.inf, math.inf)
     far: bool = True
+    aside_um: NDArray[np.float64] | None = None
+    placed: dict[str, Placement] = field(default_factory=dict)
 
     def can(self, capability: Capability) -> bool:
         """Whether the microscope can."""
@@ -155,6 +172,7 @@ class Session:
                 time.sleep(_PAUSE_S)
                 orders = read_orders(self.folder)
             self.log.say("the pause is over")
+            self.aside_um = None  # somebody may have moved the stage
         if orders.stopped:
             raise Ended(f"stopped by {orders.stopped}", "run again to go on")
         return orders
@@ -184,11 +202,16 @@ class Session:
 
     def move(self, x_um: float, y_um: float, z_um: float | None = None) -> None:
         """Move the stage, image shift at zero."""
+        self.aside_um = None
         if self.can(Capability.IMAGE_SHIFT):
             self.patiently("image shift", lambda: self.scope.set_image_shift(0.0, 0.0))
         self.patiently("stage", lambda: self.scope.move_stage(x_um, y_um, z_um))
         self.far |= not math.dist(self.at_um, (x_um, y_um)) <= FAR_UM
         self.at_um, self.moved_s = (x_um, y_um), self.scope.clock.now_s
+
+    def placement(self, target: str) -> Placement:
+        """How a square (``3/17``) or a grid (``3``) lies against how it lay when the atlas was taken."""
+        return self.placed.get(target) or self.placed.get(target.split("/")[0]) or Placement()
 
     def missed(self, error: CryogaugeError) -> None:
         """Count a target lost to a fault.

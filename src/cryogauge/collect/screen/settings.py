@@ -1,18 +1,20 @@
 """What a session is to do, from a YAML file."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from cryogauge.collect.drivers.options import options_from
 from cryogauge.collect.drivers.registry import settings_from
 from cryogauge.collect.judge.judge import JudgeSettings
 from cryogauge.collect.targets.sampling import STRATEGIES, Strategy
 from cryogauge.records import BadInput
 from cryogauge.records.microscope import Settings
 
-_Kind = TypeVar("_Kind")
 _HINT = "see the how-to on screening grids"
 
 
@@ -88,6 +90,29 @@ class SkipRules:
 
 
 @dataclass(frozen=True)
+class ClassPlan:
+    """2-D classes of the particles as they come.
+
+    Attributes
+    ----------
+    every
+        A grid's particles are classified each time so many are new; 0 for never, as where there are none.
+    most
+        Particles that are classified at a time: of more, whole exposures are left out by chance.
+    count
+        Classes at most; few particles get fewer.
+    reference_map, symmetry
+        A map of the specimen with bright protein, and its point group: views are then told as directions on it.
+    """
+
+    every: int = 500
+    most: int = 2000
+    count: int = 20
+    reference_map: str = ""
+    symmetry: str = "C1"
+
+
+@dataclass(frozen=True)
 class Pace:
     """Focus and settling.
 
@@ -101,12 +126,15 @@ class Pace:
         Autofocus when the stage has moved farther than this since the last one …
     focus_within_A
         … or the last exposure's fitted defocus was off by more.
+    by_shift_um
+        Holes this far from one that the stage goes to are reached from there by image shift; with 0 it goes to each.
     """
 
     drift_A_s: float = 1.0
     most_wait_s: float = 60.0
     focus_every_um: float = 30.0
     focus_within_A: float = 4000.0
+    by_shift_um: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -145,6 +173,7 @@ class SessionSettings:
     holes: Sample = Sample(count=3)
     exposures: ExposurePlan = ExposurePlan()
     skip: SkipRules = SkipRules()
+    classes: ClassPlan = ClassPlan()
     pace: Pace = Pace()
     faults: FaultRules = FaultRules()
     judge: JudgeSettings = field(default_factory=JudgeSettings)
@@ -157,23 +186,33 @@ class SessionSettings:
             if sample.strategy not in STRATEGIES:
                 raise BadInput(f"no strategy is called {sample.strategy!r}", f"one of: {', '.join(STRATEGIES)}")
         low, high = self.exposures.defocus_A
+        dose = self.exposures.dose_e_A2
         for said, right in (
             ("a count of squares, holes or exposures is below 1",
              min(self.squares.count, self.holes.count, self.exposures.per_hole, self.squares.groups,
                  self.holes.groups) >= 1),
             ("the defocus is no range [lowest, highest]", low <= high),
-            ("the atlas covers nothing", self.atlas.radius_um > 0 and 0 <= self.atlas.overlap < 0.9),
+            ("the dose is no number above 0",
+             dose is None or (isinstance(dose, (int, float)) and 0 < dose < math.inf)),
+            ("the atlas covers nothing, or no end of it",
+             0 < self.atlas.radius_um < math.inf and 0 <= self.atlas.overlap < 0.9),
             ("a share or confidence of the skip rules is not between 0 and 1",
              all(0 < p < 1 for p in (self.skip.square_share, self.skip.square_confidence, self.skip.grid_share,
                                      self.skip.grid_confidence))),
+            ("classes are made of too few particles, or are too few themselves",
+             self.classes.every == 0 or (50 <= self.classes.every <= self.classes.most and self.classes.count >= 3)),
             ("the drift to wait for is not positive", self.pace.drift_A_s > 0),
+            ("the reach by_shift_um is negative", self.pace.by_shift_um >= 0),
+            ("a wait or a way is negative",
+             min(self.pace.most_wait_s, self.pace.focus_every_um, self.pace.focus_within_A, self.faults.wait_s) >= 0),
+            ("the lens has no voltage or no spherical aberration", self.judge.voltage_kV > 0 and self.judge.cs_mm >= 0),
             ("a command is tried less than once", self.faults.tries >= 1 and self.faults.in_a_row >= 1),
         ):  # fmt: skip
             if not right:
                 raise BadInput(said, _HINT)
 
 
-#: Parts that a session keeps to the end; pace, faults, limits and the driver's options may change when it goes on.
+#: Parts that a session keeps to the end; classes, pace, faults, limits and the driver's options may change on the way.
 _KEPT = ("modes", "atlas", "squares", "holes", "exposures", "skip", "judge")
 
 
@@ -190,7 +229,7 @@ def pinned(settings: SessionSettings) -> dict[str, Any]:
 
 _PARTS = {
     "modes": ModeNames, "atlas": AtlasPlan, "squares": Sample, "holes": Sample, "exposures": ExposurePlan,
-    "skip": SkipRules, "pace": Pace, "faults": FaultRules, "judge": JudgeSettings,
+    "skip": SkipRules, "classes": ClassPlan, "pace": Pace, "faults": FaultRules, "judge": JudgeSettings,
 }  # fmt: skip
 
 
@@ -204,8 +243,18 @@ def read_session(path: Path) -> SessionSettings:
     """
     import yaml
 
+    class Strict(yaml.SafeLoader):
+        """Refuses what is given twice, of which YAML keeps the last without a word."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            names = [self.construct_object(name) for name, _ in node.value]
+            twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
+            if twice:
+                raise yaml.YAMLError(f"{twice[0]} is given twice")
+            return super().construct_mapping(node, deep)
+
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = yaml.load(path.read_text(encoding="utf-8"), Strict)  # noqa: S506 it is a safe one
     except OSError as error:
         raise BadInput(f"{path} cannot be read", "give the YAML file of a session") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -218,44 +267,22 @@ def session_from(given: Any) -> SessionSettings:
     if not isinstance(given, Mapping) or not {"driver", "grids"} <= set(given):
         raise BadInput("the session names no driver or no grids", _HINT)
     values = {name: value for name, value in given.items() if value is not None}
-    _refuse_unknown("the session", values, SessionSettings)
+    known = [each.name for each in fields(SessionSettings)]
+    unknown = sorted(str(name) for name in set(values) - set(known))
+    if unknown:
+        raise BadInput(f"the session has an unknown key: {unknown[0]}", f"known: {', '.join(known)}")
+    if isinstance(values.get("holes"), Mapping):
+        values["holes"] = {"count": 3, **values["holes"]}
     made: dict[str, Any] = {
-        name: _made(kind, values[name], f"the session's {name}") for name, kind in _PARTS.items() if name in values
+        name: options_from(kind, values[name], f"the session's {name}")
+        for name, kind in _PARTS.items()
+        if name in values
     }
-    if "holes" in made and "count" not in values["holes"]:
-        made["holes"] = _made(Sample, {"count": 3, **values["holes"]}, "the session's holes")
-    try:
-        grids = {int(slot): str(name or f"grid {slot}") for slot, name in values["grids"].items()}
-        seed = int(values.get("seed", 0))
-    except (AttributeError, TypeError, ValueError) as error:
-        raise BadInput("grids are named by slot, such as 1: apoferritin", _HINT) from error
+    grids, seed = values["grids"], values.get("seed", 0)
+    if not isinstance(grids, Mapping) or not all(type(slot) is int and slot >= 1 for slot in grids):
+        raise BadInput("grids are named by slot, such as 1: apoferritin", _HINT)
+    if type(seed) is not int or seed < 0:
+        raise BadInput(f"the seed cannot be {seed!r}", "give a whole number, 0 or more")
+    grids = {slot: str(name or f"grid {slot}") for slot, name in grids.items()}
     microscope = settings_from(values.get("microscope", {}))
     return SessionSettings(str(values["driver"]), microscope, grids, seed=seed, **made)
-
-
-def _made(kind: type[_Kind], given: Any, where: str) -> _Kind:
-    if not isinstance(given, Mapping):
-        raise BadInput(f"{where} are no settings by name", _HINT)
-    _refuse_unknown(where, given, kind)
-    defaults = {each.name: each.default for each in fields(kind)}  # type: ignore[arg-type] all are dataclasses
-    values = {}
-    for name, value in given.items():
-        value = tuple(value) if isinstance(value, list) else value
-        usual = defaults[name]
-        if usual is not None and not isinstance(value, (int, float) if isinstance(usual, float) else type(usual)):
-            raise BadInput(f"{where}: {name} cannot be {value!r}", f"it is {usual!r} when not given")
-        if (
-            usual
-            and isinstance(usual, tuple)
-            and not (len(value) == len(usual) and all(isinstance(each, (int, float)) for each in value))
-        ):
-            raise BadInput(f"{where}: {name} cannot be {list(value)}", "give numbers, [lowest, highest]")
-        values[name] = value
-    return kind(**values)
-
-
-def _refuse_unknown(where: str, given: Mapping[str, Any], kind: Any) -> None:
-    known = [each.name for each in fields(kind)]
-    unknown = sorted(str(name) for name in set(given) - set(known))
-    if unknown:
-        raise BadInput(f"{where} has an unknown key: {unknown[0]}", f"known: {', '.join(known)}")

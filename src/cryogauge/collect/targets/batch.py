@@ -1,5 +1,6 @@
 """Squares or holes of many images, written as one table."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from cryogauge.records import BadInput
 
 if TYPE_CHECKING:
     from cryogauge.collect.scorers.apply import Rescore
+
+#: What headers say when nobody told them; at this size no picture holds a square or a hole.
+_PLACEHOLDER_A = 1.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def search(
     for path in images:
         try:
             picture, size = read_picture(path, pixel_size_A, absurd_A=ABSURD_GRID_A)
+            if pixel_size_A is None and size == _PLACEHOLDER_A:
+                size = math.nan
             known = size if size > 0 else None
             found: Squares | Holes
             if what == "squares":

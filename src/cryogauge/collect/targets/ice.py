@@ -33,9 +33,9 @@ def ice_from_vacuum_nm(intensity: ArrayLike, vacuum: float, mean_free_path_nm: f
     vacuum
         Of the bare beam at the same dose.
     mean_free_path_nm
-        Path λ in nm after which 1/e of the electrons is left in the image. It is a microscope's own: the inelastic
-        path with a filter, a coefficient of aperture-limited scattering without (some 320 at 300 kV and 100 µm, Rice et
-        al. 2018).
+        Path λ in nm after which 1/e of the electrons is left in the image. It is a microscope's own: a
+        coefficient of aperture-limited scattering (some 320 at 300 kV and 100 µm, Rice et al. 2018); with a filter's
+        slit in, that and the inelastic path, whose losses add: 1 / (1/320 + 1/395), some 177.
 
     Returns
     -------

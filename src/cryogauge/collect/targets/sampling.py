@@ -53,12 +53,14 @@ def choose(
     Raises
     ------
     BadInput
-        For an unknown strategy or column, or numbers below 1.
+        For an unknown strategy, a column that is unknown or holds no numbers, or numbers below 1.
     """
     if strategy not in STRATEGIES:
         raise BadInput(f"no strategy is called {strategy!r}", f"one of: {', '.join(STRATEGIES)}")
     if by not in table.columns:
         raise BadInput(f"the table has no column {by!r}", "such as brightness, area_px or ice_nm")
+    if not pd.api.types.is_numeric_dtype(table[by]):
+        raise BadInput(f"the column {by!r} is no number to group by", "such as brightness, area_px or ice_nm")
     if count < 1 or groups < 1:
         raise BadInput("choose one target or more, of one group or more")
     usable = table[(table["score"] > 0) & (table["score"] >= least_score)].reset_index(drop=True)

@@ -73,6 +73,12 @@ def import_nav(path: Path, grid: str | None = None) -> CollectionSession:
             labels.append({"subject_kind": subject, "subject": name, **said})
     if not images and not places:
         raise BadInput(f"{path} has no item that can be used: {notes[0]}", "save it from SerialEM again")
+    several = sum("HoleArray" in item.entries for _, item in drawn)
+    if several:
+        notes.append(
+            f"{path.name}: {several} of the points are exposed at several holes each by image shift (HoleArray): where "
+            "these lie is not in the file, and the point stands for all of them"
+        )
     for row, item in drawn:
         parent = by_id.get(item.entries.get("DrawnID", ""))
         if parent is not None and parent["registration"] == row["registration"]:

@@ -2,6 +2,7 @@
 
 import { base, by, count, fitColour, fitShare, fitTicks, follow, heat, kinds, make, median, number, pictureOf, root, where, words } from "./collect_live.js";
 import { Atlas, Square, UNKNOWN, closeUp } from "./collect_atlas.js";
+import { paintClasses } from "./collect_classes.js";
 import { bindControls, targetButtons } from "./collect_orders.js";
 import { paintRemarks, paintStatus, paintThumbs, tiles } from "./collect_parts.js";
 import { makePlots } from "./collect_plots.js";
@@ -208,6 +209,7 @@ const { look } = follow(slot, (now, changed) => {
     paintMarks(changed.outlines || byFit ? known.squares.keys() : changed.squares);
     paintList();
   }
+  paintClasses(slot, known.grid.classes, [...known.exposures.values()].reduce((sum, each) => sum + (each.particles ?? 0), 0), known.head.state);
   if (changed.whole || changed.exposures.length) drawPlots([...known.exposures.values()], known.head);
   followMicroscope();
   if (square !== null) paintSquare();

@@ -55,8 +55,8 @@ class Faults:
     def __init__(self, planned: Sequence[Fault], rates: Mapping[str, float], seed: int) -> None:
         for kind, rate in rates.items():
             _check(kind)
-            if not 0 <= rate <= 1:
-                raise BadInput(f"the rate of the fault {kind!r} is {rate:g}", "give a probability, 0 to 1")
+            if not (isinstance(rate, (int, float)) and 0 <= rate <= 1):
+                raise BadInput(f"the rate of the fault {kind!r} is {rate}", "give a probability, 0 to 1")
         self.struck: list[str] = []
         self._planned = frozenset((fault.kind, fault.at) for fault in planned)
         self._rates = dict(rates)

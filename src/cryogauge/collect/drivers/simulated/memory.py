@@ -48,7 +48,12 @@ class Memory:
             except (ValueError, KeyError, TypeError) as error:
                 raise BadInput(f"{path} is no memory of a simulated microscope", "give another file") from error
         self._folder = path.parent
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise BadInput(
+                f"the memory {path} cannot be written", "choose a folder that exists and is yours"
+            ) from error
         os.ftruncate(self._file, whole)
 
     def keep(self, state: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from cryogauge.collect.drivers.simulated.camera import Camera, View
 from cryogauge.collect.drivers.simulated.faults import Faults
 from cryogauge.collect.drivers.simulated.memory import Memory
 from cryogauge.collect.drivers.simulated.settings import MODES, simulation_from
-from cryogauge.collect.drivers.simulated.specimen import Source, Specimen, grid_source
+from cryogauge.collect.drivers.simulated.specimen import Source, Specimen, grid_source, placement_of
 from cryogauge.collect.drivers.simulated.stage import Stage
 from cryogauge.records import BadInput
 from cryogauge.records.faults import ConnectionLost, FocusFault, LoaderFault, StageFault, Unsupported
@@ -62,8 +62,7 @@ class SimulatedMicroscope:
         self.modes: Mapping[str, Mode] = dict(settings.modes) or dict(MODES)
         self.limits: Limits = settings.limits
         self.capabilities = _ALL | ({Capability.FRAMES} if self.simulation.frames_folder else frozenset())
-        self.unsafe_moves = 0
-        self.commands = 0
+        self.unsafe_moves = self.commands = 0
         self.faults = Faults(self.simulation.faults, self.simulation.fault_rates, self.simulation.seed)
         self._source = source or grid_source(self.simulation.optics)
         self._control = control
@@ -72,13 +71,12 @@ class SimulatedMicroscope:
         of = self.simulation
         self._camera = Camera(of.mechanics, self.faults, of.seed, of.frames_folder)
         self._specimens: dict[int, Specimen] = {}
-        self._slot = self._pictures = 0
+        self._slot, self._pictures, self._loads = 0, 0, dict[int, int]()
         self._mode = next(iter(self.modes.values()))
         self._stage = Stage(self.simulation.mechanics, self._rng)
         self._image_shift_um = self._beam_shift_um = (0.0, 0.0)
         self._defocus_A = self._refined_s = 0.0
-        self._slit_in = True
-        self._lost = self._answer_lost = False
+        self._slit_in, self._lost, self._answer_lost = True, False, False
         self._memory = Memory(self.simulation.memory) if self.simulation.memory else None
         if self._memory is not None:
             self._remember(self._memory)
@@ -99,17 +97,16 @@ class SimulatedMicroscope:
     def truth_um(self) -> tuple[float, float]:
         """The point of the grid that is under the beam."""
         x, y = self._stage.center_um(self.clock.now_s)
-        off_um = self._stage.asked.z_um - self.specimen.eucentric_z_um(x, y)
+        off_um = self._stage.asked.z_um - self.specimen.eucentric_z_um(*self.specimen.point_um(x, y))
         x += off_um * math.sin(math.radians(self._stage.asked.tilt_deg))
         error = 1.0 + self.simulation.mechanics.shift_error
-        return x + self._image_shift_um[0] * error, y + self._image_shift_um[1] * error
+        return self.specimen.point_um(x + self._image_shift_um[0] * error, y + self._image_shift_um[1] * error)
 
     # ------------------------------------------------------------------ loader and optics
     def slots(self) -> list[Slot]:
         """See :class:`Microscope`."""
         self._answer()
-        grids = self.simulation.grids
-        return [Slot(n, n in grids, n == self._slot) for n in range(1, self.simulation.slots + 1)]
+        return [Slot(n, n in self.simulation.grids, n == self._slot) for n in range(1, self.simulation.slots + 1)]
 
     def load_grid(self, slot: int) -> None:
         """See :class:`Microscope`."""
@@ -124,9 +121,8 @@ class SimulatedMicroscope:
             self._end()
             raise LoaderFault("the loader is jammed; the column is empty", "a person must see to it")
         self._control.wait(self.simulation.costs.load_s / 2)
-        if slot not in self._specimens:
-            self._specimens[slot] = self._specimen(slot)
-        self._slot = slot
+        self._loads[slot] = self._loads.get(slot, 0) + 1
+        self._hold(slot)
         self._stage.move(StagePosition(0.0, 0.0, 0.0, 0.0), self.clock.now_s)
         self._end()
 
@@ -365,20 +361,28 @@ class SimulatedMicroscope:
             self._memory.expose(self._slot, self.specimen.exposed[-1])
 
     def _specimen(self, slot: int) -> Specimen:
-        grid, seed = self.simulation.grids[slot], self.simulation.seed * 1000 + slot
-        return Specimen(self._source.grid(grid, seed), self._source, seed)
+        if slot not in self._specimens:
+            seed = self.simulation.seed * 1000 + slot
+            self._specimens[slot] = Specimen(self._source.grid(self.simulation.grids[slot], seed), self._source, seed)
+        return self._specimens[slot]
+
+    def _hold(self, slot: int) -> None:
+        """Have a grid in the column, as it came to lie when it was loaded last."""
+        self._slot, of, loads = slot, self.simulation, self._loads.get(slot, 1)
+        self._specimen(slot).placement = placement_of(of.mechanics, [of.seed, 29, slot], loads)
 
     def _state(self) -> dict[str, Any]:
         kept = {name: getattr(self, name) for name in _KEPT}
         stage = {"asked": asdict(self._stage.asked), "error_um": self._stage.error_um}
-        return {"now_s": self.clock.now_s, "mode": self._mode.name, "stage": stage, **kept}
+        return {"now_s": self.clock.now_s, "mode": self._mode.name, "stage": stage, "loads": self._loads, **kept}
 
     def _remember(self, memory: Memory) -> None:
         for slot, exposed in memory.exposed:
-            self._specimens.setdefault(slot, self._specimen(slot)).expose(exposed[:2], *exposed[2:])
+            self._specimen(slot).expose(exposed[:2], *exposed[2:])
         state = memory.state
         if not state:
             return
+        self._loads = {int(slot): count for slot, count in state.get("loads", {}).items()}
         for name in _KEPT:
             value = state[name]
             setattr(self, name, tuple(value) if isinstance(value, list) else value)
@@ -387,7 +391,7 @@ class SimulatedMicroscope:
         self._stage.asked = StagePosition(**state["stage"]["asked"])
         self._stage.error_um, self._stage.moved_s = tuple(state["stage"]["error_um"]), state["now_s"]
         if self._slot:
-            self._specimens.setdefault(self._slot, self._specimen(self._slot))
+            self._hold(self._slot)
 
 
 def connect(settings: Settings, control: Control) -> SimulatedMicroscope:

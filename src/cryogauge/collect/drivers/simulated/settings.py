@@ -1,10 +1,11 @@
 """What the simulated microscope is like: its errors, what time its commands take, its modes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cryogauge.collect.drivers.options import options_from
 from cryogauge.collect.drivers.simulated.faults import Fault
 from cryogauge.records import BadInput
 from cryogauge.records.microscope import Mode
@@ -71,6 +72,8 @@ class Mechanics:
         What it exposes, and how far beside the target, along the tilt axis.
     shift_error
         Relative error of image shifts.
+    reload_um, reload_deg
+        Standard deviation of where a grid lies when it is loaded again, each axis, and of how it is turned.
     read_noise
         Of the camera, electrons a pixel.
     exposure_s
@@ -96,6 +99,8 @@ class Mechanics:
     autofocus_dose_e_A2: float = 20.0
     autofocus_offset_um: float = 2.0
     shift_error: float = 0.003
+    reload_um: float = 0.0
+    reload_deg: float = 0.0
     read_noise: float = 0.05
     exposure_s: float = 3.0
     frames: int = 20
@@ -149,33 +154,30 @@ def simulation_from(options: Mapping[str, Any]) -> Simulation:
     Raises
     ------
     BadInput
-        For names that are none, and for slots the loader does not have.
+        For names that are none, values that cannot be, and slots the loader does not have.
     """
-    values = dict(_known(Simulation, options))
-    values["costs"] = _made(Costs, values.get("costs", {}))
-    values["mechanics"] = _made(Mechanics, values.get("mechanics", {}))
-    values["faults"] = tuple(_made(Fault, each) for each in values.get("faults", ()))
-    values["grids"] = {int(slot): grid for slot, grid in values.get("grids", {}).items()}
-    for name in ("frames_folder", "memory"):
-        if values.get(name) is not None:
-            values[name] = Path(values[name])
-    made = Simulation(**values)
-    outside = [slot for slot in made.grids if not 1 <= slot <= made.slots]
+    who = "the simulated microscope"
+    made = options_from(Simulation, options, who)
+    faults = tuple(
+        each if isinstance(each, Fault) else options_from(Fault, each, f"{who}: faults") for each in made.faults
+    )
+    grids = {int(slot) if str(slot).isdecimal() else slot: grid for slot, grid in made.grids.items()}
+    outside = [slot for slot in grids if not (isinstance(slot, int) and 1 <= slot <= made.slots)]
     if outside:
         raise BadInput(f"the loader has no slot {outside[0]}", f"its slots are 1 to {made.slots}")
-    return made
+    if made.seed < 0:
+        raise BadInput(f"the seed of the simulated microscope is {made.seed}", "give 0 or more")
+    never_0 = {"drift_decay_s": made.mechanics.drift_decay_s, "frames": made.mechanics.frames}
+    never_0 |= {name: getattr(made.costs, name) for name in ("stage_speed_um_s", "drift_s")}
+    for name, value in {**vars(made.costs), **never_0}.items():
+        if value < 0 or (value == 0 and name in never_0):
+            raise BadInput(f"{name} of the simulated microscope is {value:g}", "give a positive number")
+    paths = {name: _path(made, name) for name in ("frames_folder", "memory")}
+    return replace(made, grids=grids, faults=faults, **paths)
 
 
-def _known(kind: type, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    names = {each.name for each in fields(kind)}
-    unknown = sorted(set(values) - names)
-    if unknown:
-        raise BadInput(
-            f"the simulated microscope knows no {unknown[0]!r} in its {kind.__name__.lower()}",
-            f"they are: {', '.join(sorted(names))}",
-        )
-    return values
-
-
-def _made(kind: type, value: Any) -> Any:
-    return kind(**_known(kind, value)) if isinstance(value, Mapping) else value
+def _path(made: Simulation, name: str) -> Path | None:
+    value = getattr(made, name)
+    if not isinstance(value, (str, Path, type(None))):
+        raise BadInput(f"the simulated microscope: {name} cannot be {value!r:.80}", "give a path")
+    return None if value is None else Path(value)

@@ -2,14 +2,17 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from cryogauge.collect.drivers.simulated.settings import Mechanics
+from cryogauge.collect.targets.realign import Placement
 from cryogauge.records import BadInput
 
 _CELL_UM = 10.0
@@ -51,11 +54,14 @@ class Specimen:
     ----------
     exposed
         (x_um, y_um, radius_um, dose_e_A2) of what was exposed so far.
+    placement
+        How it lies on the stage; its points are told as they lay at first.
     """
 
     def __init__(self, grid: Any, source: Source, seed: int) -> None:
         self.grid = grid
         self.exposed: list[tuple[float, float, float, float]] = []
+        self.placement = Placement()
         self._source = source
         self._near: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
         self._widest_um = 0.0
@@ -68,6 +74,11 @@ class Specimen:
             (2.0 * math.pi * math.cos(angle) / wave, 2.0 * math.pi * math.sin(angle) / wave, phase)
             for wave, angle, phase in zip(waves, angles, rng.uniform(0.0, 2.0 * math.pi, 4), strict=True)
         ]
+
+    def point_um(self, x_um: float, y_um: float) -> tuple[float, float]:
+        """The point of the grid at a place of the stage."""
+        x, y = self.placement.before_um((x_um, y_um))
+        return float(x), float(y)
 
     def eucentric_z_um(self, x_um: float, y_um: float) -> float:
         """The stage's z at which a point of the grid is at eucentric height."""
@@ -121,7 +132,7 @@ class Specimen:
             self.grid,
             center_um,
             pixel_size_A,
-            shape_px,
+            self._turned_px(shape_px),
             defocus_A=defocus_A,
             dose_e_A2=dose_e_A2,
             tilt_deg=tilt_deg,
@@ -130,7 +141,8 @@ class Specimen:
             prior_dose_e_A2=self.dose_at(*center_um),
             drift_A=drift_A,
         )
-        return self._darkened(image, center_um, pixel_size_A, tilt_deg) if self.exposed else image
+        darkened = self._darkened(image, center_um, pixel_size_A, tilt_deg) if self.exposed else image
+        return self._turned(darkened, shape_px)
 
     def movie(
         self,
@@ -152,7 +164,7 @@ class Specimen:
             self.grid,
             center_um,
             pixel_size_A,
-            shape_px,
+            self._turned_px(shape_px),
             drift_px=-np.outer(steps, drift_A[::-1]) / pixel_size_A,  # what is seen moves against the beam's way
             defocus_A=defocus_A,
             dose_e_A2=dose_e_A2,
@@ -161,7 +173,23 @@ class Specimen:
             slit=slit,
             prior_dose_e_A2=self.dose_at(*center_um),
         )
-        return np.stack([self._darkened(frame, center_um, pixel_size_A, tilt_deg) for frame in frames])
+        darkened = (self._darkened(frame, center_um, pixel_size_A, tilt_deg) for frame in frames)
+        return np.stack([self._turned(frame, shape_px) for frame in darkened])
+
+    def _turned_px(self, shape_px: tuple[int, int]) -> tuple[int, int]:
+        """Shape (y, x) of a picture along the grid's axes that holds one along the stage's."""
+        if not self.placement.rotation_deg:
+            return shape_px
+        y, x = np.abs(self.placement.turn) @ np.array(shape_px, float)
+        return math.ceil(y) + 2, math.ceil(x) + 2
+
+    def _turned(self, image: NDArray[np.float32], shape_px: tuple[int, int]) -> NDArray[np.float32]:
+        """A picture along the grid's axes as the stage's see it; each pixel the nearest, so that noise stays noise."""
+        if not self.placement.rotation_deg:
+            return image
+        turn = self.placement.turn  # of ways (y, x) from the stage's axes to the grid's: its inverse with axes swapped
+        start: Any = (np.array(image.shape) - 1) / 2 - turn @ ((np.array(shape_px) - 1) / 2)
+        return np.asarray(ndimage.affine_transform(image, turn, start, shape_px, order=0, mode="nearest"), np.float32)
 
     def _around(self, x_um: float, y_um: float, reach_um: float) -> list[tuple[float, float, float, float]]:
         reach = reach_um + self._widest_um
@@ -193,6 +221,16 @@ class Specimen:
             part = image[top:bottom, left:right]
             part *= np.where(dy * dy + dx * dx <= reach * reach, 0.94 + 0.06 * math.exp(-dose / 30.0), 1.0)
         return image
+
+
+def placement_of(mechanics: Mechanics, seed: Sequence[int], loads: int) -> Placement:
+    """How a grid lies that was loaded so many times, against how it lay at first; drawn anew for each."""
+    if loads < 2 or not (mechanics.reload_um or mechanics.reload_deg):
+        return Placement()
+    turned, x, y = np.random.default_rng([*seed, loads]).standard_normal(3)
+    return Placement(
+        float(mechanics.reload_deg * turned), (float(mechanics.reload_um * x), float(mechanics.reload_um * y))
+    )
 
 
 def _cell(x_um: float, y_um: float) -> tuple[int, int]:

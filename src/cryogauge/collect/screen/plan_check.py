@@ -1,0 +1,39 @@
+"""Whether a microscope can do what a session plans, asked before anything moves."""
+
+from dataclasses import asdict
+
+from cryogauge.collect.screen.by_shift import check_reach
+from cryogauge.collect.screen.session import Session
+from cryogauge.records import BadInput
+from cryogauge.records.microscope import Capability
+
+
+def check_plan(session: Session) -> None:
+    """Refuse a plan that cannot be carried out, which else is found out hours later, hole by hole.
+
+    Raises
+    ------
+    BadInput
+        For a mode that is not there, dose or defocus outside the limits, movies that are not saved, holes out of reach.
+    """
+    scope, plan = session.scope, session.settings.exposures
+    for use, mode in asdict(session.settings.modes).items():
+        if mode not in scope.modes and not (use == "hole" and not mode):
+            raise BadInput(
+                f"the microscope has no mode {mode!r} for modes: {use}", f"its modes are: {', '.join(scope.modes)}"
+            )
+    limits = scope.limits
+    if plan.dose_e_A2 is not None and plan.dose_e_A2 > limits.dose_e_A2:
+        raise BadInput(
+            f"exposures: dose_e_A2 is {plan.dose_e_A2:g}, the limit {limits.dose_e_A2:g} e/Å²",
+            "give less, or raise the limit dose_e_A2",
+        )
+    low_A, high_A = limits.defocus_A
+    if session.can(Capability.DEFOCUS) and not low_A <= min(plan.defocus_A) <= max(plan.defocus_A) <= high_A:
+        raise BadInput(
+            f"exposures: defocus_A is {list(plan.defocus_A)}, the limits are {low_A:g} to {high_A:g} Å",
+            "give Å of underfocus, such as [10000, 20000]",
+        )
+    if plan.frames and not session.can(Capability.FRAMES):
+        raise BadInput("the microscope does not save movies", "leave exposures: frames out")
+    check_reach(session)

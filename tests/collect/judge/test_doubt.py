@@ -1,0 +1,57 @@
+"""Counts of particles that are not to be relied on, told as such."""
+
+import math
+
+import numpy as np
+import pytest
+
+from cryogauge.collect.judge.classify import Opinion
+from cryogauge.collect.judge.doubt import count_doubt
+from cryogauge.collect.judge.judge import INDICATORS, weigh
+from cryogauge.collect.judge.view import Particles, find_particles, is_finest
+from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES
+
+
+def opinion(**probability):
+    return Opinion("great", np.array([probability.get(kind, 0.0) for kind in MICROGRAPH_CLASSES]), 1.0)
+
+
+def spots(diameter_px):
+    return Particles(np.zeros((50, 2), int), diameter_px, 0.1)
+
+
+def test_nothing_speaks_against_a_plain_field():
+    assert count_doubt(spots(30.0), True, opinion(great=0.6, decent=0.3), 0.05) == ""
+    assert count_doubt(spots(4.5), False, opinion(decent=0.51), 0.2) == ""  # texture's are not dark spots
+
+
+def test_each_reason_is_told():
+    great = opinion(great=0.9)
+    assert "as fine as the noise" in count_doubt(spots(4.5), True, great, 0.0)
+    assert "crystalline ice" in count_doubt(spots(30.0), False, opinion(great=0.4, crystalline=0.5), 0.0)
+    assert "without particles" in count_doubt(spots(30.0), False, opinion(decent=0.1, no_particles=0.6, empty=0.3), 0.0)
+    assert "25 % of the field is support film" in count_doubt(spots(30.0), False, great, 0.25)
+
+
+@pytest.mark.parametrize("noise", [0.3, 0.03])
+def test_what_noise_makes_is_of_the_finest_sizes_and_plain_spots_are_not(noise):
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:256, :256]
+    picture = rng.normal(0, noise, (256, 256))
+    picture[rng.integers(0, 256, 60), rng.integers(0, 256, 60)] -= 12 * noise
+    nowhere = np.zeros((256, 256), bool)
+    assert is_finest(find_particles(picture.astype(np.float32), nowhere))
+    for cy, cx in rng.uniform(20, 236, (20, 2)):
+        picture -= 20 * noise * np.exp(-0.5 * ((y - cy) ** 2 + (x - cx) ** 2) / 36.0)
+    assert not is_finest(find_particles(picture.astype(np.float32), nowhere))
+
+
+def test_an_unsure_count_is_told_in_place_of_what_rests_on_it_and_weighs_the_same():
+    values = dict.fromkeys(INDICATORS, math.nan) | {"particles": 86, "particle_coverage": 0.9}
+    sure, flags = weigh(values, opinion(great=0.9), expects_rings=False)
+    assert list(flags) == ["crowded"]
+    unsure, flags = weigh(values, opinion(great=0.9), expects_rings=False, unsure="it is so")
+    assert flags == {"unsure_count": "About 86 particles are counted; not sure: it is so."}
+    assert unsure == sure
+    nothing = values | {"particles": math.nan, "particle_coverage": math.nan}
+    assert weigh(nothing, opinion(great=0.9), expects_rings=False, unsure="it is so")[1] == {}
