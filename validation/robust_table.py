@@ -16,7 +16,8 @@ def summary(seeds: Sequence[int], *, small: bool) -> dict[str, float]:
     -------
     ``robpicker_small_f1_gain``, ``dr_only_f1_gain``, ``lc_only_f1_gain``: relative gain of the mean F1 of small and
     tiny species, the least over both plain ways at equal steps and at equal time; ``robpicker_large_f1_loss``: the
-    largest loss of a large species against any of them; ``label_errors_f1_cost``: what plain training loses of the F1
+    largest loss of a large species against any of them; ``robpicker_over_plain_f1_gain``: that gain over plain training
+    at equal steps alone; ``label_errors_f1_cost``: what plain training loses of the F1
     of small and tiny species by the errors, at equal steps, which is all that could be won back;
     ``table_minutes_cpu``: one seed of all rows. Names that end in ``_untuned`` tell the same of picks by a probability
     of a half, the paper's rule, in place of tuned thresholds.
@@ -50,6 +51,9 @@ def _compared(rows: dict[str, list[dict[str, float]]], rule: str) -> dict[str, f
 
     return {
         "robpicker_small_f1_gain": gain("robpicker"),
+        "robpicker_over_plain_f1_gain": _over(rows["robpicker"], _SMALL, rule)
+        / max(_over(rows["plain"], _SMALL, rule), 1e-3)
+        - 1.0,
         "dr_only_f1_gain": gain("dr"),
         "lc_only_f1_gain": gain("lc"),
         "robpicker_large_f1_loss": max(

@@ -16,8 +16,9 @@ _SAMPLED, _MASKED, _GREY, _COARSE_GREY, _SOFTER, _HALOED, _RINGED, _NOISIER, _IN
     0.7, 0.5, 0.5, 0.3, 0.3, 0.5, 0.15, 0.35, 0.1, 0.5,
 )  # fmt: skip
 #: Strongest noise over the image's standard deviation, and grades that noise as strong as the image costs: what a
-#: person would still tell apart must not be called noise.
-_STRONGEST, _WORSE = 0.45, 0.9
+#: person would still tell apart must not be called noise. And the frequency, in cycles per pixel, to which it costs:
+#: finer is grain, as the oracle has it of a particle that fills its frame.
+_STRONGEST, _WORSE, _GRAIN_1_PX = 0.45, 0.9, 0.2
 
 
 def augmented(images: "Tensor", edge_px: int, rng: np.random.Generator) -> "tuple[Tensor, Tensor]":
@@ -126,11 +127,14 @@ def _noisier(images: "Tensor", rng: np.random.Generator) -> "tuple[Tensor, Tenso
     count, edge = len(images), images.shape[-1]
     squared = torch.fft.fftfreq(edge)[:, None] ** 2 + torch.fft.rfftfreq(edge)[None, :] ** 2
     noise = torch.from_numpy(rng.standard_normal(images.shape, dtype=np.float32))
-    grain = torch.exp(-2 * np.pi**2 * squared * _column(rng.uniform(0, 2.2, count)) ** 2)
+    width = rng.uniform(0, 2.2, count)
+    grain = torch.exp(-2 * np.pi**2 * squared * _column(width) ** 2)
     noise = torch.fft.irfft2(torch.fft.rfft2(noise) * grain, s=(edge, edge))
+    fall = 4 * np.pi**2 * width**2 + np.pi  # of the noise's power; white ends at Nyquist
+    felt = np.sqrt(fall / (fall + 2 * np.log(2) / _GRAIN_1_PX**2))
     strength = _column(np.where(rng.random(count) < _NOISIER, _STRONGEST * rng.random(count) ** 1.5, 0.0))
     noisy = images + noise * strength * images.std((2, 3), keepdim=True) / noise.std((2, 3), keepdim=True)
-    return noisy, _WORSE * strength.flatten()
+    return noisy, _WORSE * strength.flatten() * torch.from_numpy(felt.astype(np.float32))
 
 
 def _masked(images: "Tensor", rng: np.random.Generator) -> "Tensor":

@@ -8,7 +8,7 @@ import pytest
 
 from cryogauge.imaging.fourier import radial_power
 from cryogauge.records import BadInput
-from cryogauge.simulate.classes.assemble import made_complex
+from cryogauge.simulate.classes.assemble import made_complex, random_structure
 from cryogauge.simulate.classes.average import Recipe, average
 from cryogauge.simulate.classes.contaminants import CONTAMINANTS, aggregate
 from cryogauge.simulate.classes.finish import Finish, as_written, circle, finished
@@ -82,6 +82,35 @@ def test_members_that_scatter_leave_no_detail_of_a_few_views():
     # two draws of the members agree: what is seen is not of the views that stand for them
     first, second = (make(seed, particles=10**7, spread_deg=25.0, shift_A=4.0).image for seed in (1, 2))
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.97
+
+
+def test_wrong_members_of_a_filament_leave_its_outline_and_take_its_detail():
+    filament = random_structure(np.random.default_rng(1), "f", kind="filament")
+    view = random_views(1, np.random.default_rng(0), kind="filament")[0]
+    optics = Optics(2.4 * filament.diameter_A / BOX)
+
+    def made(wrong):
+        recipe = replace(STEADY, particles=10**7, wrong=wrong)
+        return average(filament, view, recipe, optics, BOX, np.random.default_rng(0))
+
+    right, mixed = made(0.0), made(0.9)
+    place = np.arange(BOX) - BOX // 2
+    across = place[:, None] * view[2, 0] - place[None, :] * view[1, 0]
+    beside = (np.abs(across) > 0.35 * BOX) & (np.hypot(place[:, None], place[None, :]) < 0.45 * BOX)
+    assert mixed.image[beside].std() < 1.5 * right.image[beside].std() + 0.02 * right.image.std()
+    detail = [np.corrcoef(each.image.ravel(), each.truth.ravel())[0, 1] for each in (right, mixed)]
+    assert detail[0] > detail[1] + 0.05
+
+
+def test_clumps_are_wider_than_what_they_are_of():
+    place = (np.arange(96) - 48) * 6.0
+    distance = np.hypot(place[:, None], place[None, :])
+    within = distance < 0.5 * PARTICLE.diameter_A
+    parts = []
+    for seed in range(8):
+        image = aggregate(PARTICLE, 96, 6.0, np.random.default_rng(seed))
+        parts.append(image[within].sum() / image.sum())
+    assert max(parts) < 0.4
 
 
 def test_the_mean_of_many_clumps_is_smoother_than_a_clump():

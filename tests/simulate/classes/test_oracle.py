@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cryogauge.imaging.fourier import low_pass
 from cryogauge.records.classes import REASONS
 from cryogauge.simulate.classes.assemble import made_complex
 from cryogauge.simulate.classes.average import Recipe, average
@@ -66,6 +67,21 @@ def test_a_dark_rim_is_no_artefact():
     plain, filtered = (judge(each, made.truth, pixel, particle.diameter_A) for each in (made.image, rimmed))
     assert filtered.background < plain.background + 0.03
     assert filtered.grade < plain.grade + 0.2
+
+
+def test_grain_that_another_program_would_have_filtered_off_is_no_artefact():
+    particle = PARTICLES[0]
+    pixel = particle.diameter_A * 1.5 / 160
+    view = random_views(1, np.random.default_rng(7))[0]
+    truth = average(particle, view, GOOD, Optics(pixel), 160, np.random.default_rng(0)).truth
+    white = np.random.default_rng(1).standard_normal(truth.shape)
+    coarse = low_pass(white, 0.03)
+    strength = 0.5 * truth.std()
+    grainy, mottled = (
+        judge(truth + strength * noise / noise.std(), truth, pixel, particle.diameter_A) for noise in (white, coarse)
+    )
+    assert grainy.background < 0.4 * mottled.background
+    assert grainy.grade < mottled.grade
 
 
 def test_pure_noise_is_an_f():

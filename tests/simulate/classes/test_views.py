@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from cryogauge.imaging.transforms import irfft2
 from cryogauge.simulate.classes.structure import POTENTIAL_V_A3_PER_KDA, Structure
-from cryogauge.simulate.classes.views import random_views, scattered_views, splat
+from cryogauge.simulate.classes.views import random_views, scattered_views, splat, views_along
 
 
 def beads(points, sigma_A=4.0):
@@ -81,3 +81,18 @@ def test_a_scattered_projection_is_what_many_projections_add_up_to():
     many = splat(cloud, scattered_views(view[0], 3000, 6.0, 0.0, rng), 64, 2.0)
     once, sharp = splat(cloud, view, 64, 2.0, tilt_deg=6.0), splat(cloud, view, 64, 2.0)
     assert np.abs(once - many).std() < 0.4 * np.abs(sharp - many).std()
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=10, deadline=None)
+def test_wrong_views_of_a_filament_lie_along_its_axis_either_way_up_and_from_all_sides(seed):
+    rng = np.random.default_rng(seed)
+    view = random_views(1, rng, kind="filament")[0]
+    others = views_along(view, 60, 0.0, rng)
+    axis, axes = view[1:, 0] / np.linalg.norm(view[1:, 0]), others[:, 1:, 0]
+    along = axes @ axis / np.linalg.norm(axes, axis=1)
+    np.testing.assert_allclose(np.abs(along), 1.0, atol=1e-6)
+    assert 0.2 < (along > 0).mean() < 0.8
+    beam = others[:, 0, 1:]  # of the beam across the filament's own axes
+    assert (np.linalg.norm(beam.mean(axis=0)) < 0.5) & (np.linalg.norm(beam, axis=1) > 0.8).all()
+    np.testing.assert_allclose(np.linalg.det(others), 1.0)

@@ -14,7 +14,7 @@ from cryogauge.simulate.particles import PROTEIN_A3_PER_KDA
 
 #: Symmetries and how often each is drawn; a third of what is solved has none.
 _SYMMETRIES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "D2", "D3", "D4", "D7", "T", "O", "I")
-_SHARES = np.array([12, 6, 4, 3, 1.5, 1.5, 1.5, 4, 2, 1, 1, 0.7, 1.2, 0.8])
+_SHARES = np.array([12, 6, 4, 3, 1.5, 1.5, 1.5, 4, 2, 1, 1, 1.2, 1.8, 1.5])
 #: Width of a bead, from well-ordered to less.
 _SIGMA_A = (1.4, 2.2)
 #: Outline that a domain's sphere takes over its bare volume, and how far neighbours may sink into one another.
@@ -40,7 +40,7 @@ def random_structure(rng: np.random.Generator, name: str, *, kind: str | None = 
     kind
         ``soluble``, ``membrane`` or ``filament``; drawn unless given.
     """
-    kind = kind or str(rng.choice(["soluble", "membrane", "filament"], p=[0.74, 0.19, 0.07]))
+    kind = kind or str(rng.choice(["soluble", "membrane", "filament"], p=[0.71, 0.19, 0.1]))
     if kind == "filament":
         return _filament(rng, name)
     symmetry = str(rng.choice(_SYMMETRIES, p=_SHARES / _SHARES.sum()))
@@ -66,7 +66,8 @@ def made_complex(
     """
     copies = _copies(symmetry)
     unit_kDa = mass_kDa / copies
-    stretch = stretch or float(np.exp(rng.normal(0.0, 0.35)))
+    if stretch is None:  # what solids are built of is often long, and lies along their edges
+        stretch = float(np.exp(rng.uniform(0.0, 1.2) if symmetry in _ORDERS else rng.normal(0.0, 0.35)))
     points, masses, centres, radii, domain = _chain(unit_kDa, stretch, rng)
     if copies > 1:
         turns = Rotation.create_group(symmetry).as_matrix()[:, ::-1, ::-1]
@@ -152,11 +153,14 @@ def _touching(
             (np.linalg.norm(placed[:, None] - (placed @ turn.T)[None], axis=2) >= limit).all() for turn in others
         )
 
+    longest = np.linalg.svd(centres - centres.mean(axis=0))[2][0]
     best = np.full(3, np.inf)
     for _ in range(8):  # near an axis copies part slowly: the tightest of a few directions is kept
         direction = rng.standard_normal(3)
         if symmetry[0] in "CD":
             direction[0] *= 0.0 if symmetry[0] == "C" else 0.6
+        elif len(centres) > 1:
+            direction -= (direction @ longest) * longest
         direction /= np.linalg.norm(direction)
         low, high = 0.0, min(farthest, float(np.linalg.norm(best)))
         if np.isfinite(best).all() and not clear(centres + high * direction):

@@ -17,7 +17,7 @@ from cryogauge.imaging.transforms import irfft2, rfft2
 from cryogauge.simulate.classes.contaminants import CONTAMINANTS, aggregate
 from cryogauge.simulate.classes.optics import Optics
 from cryogauge.simulate.classes.structure import Structure, bent
-from cryogauge.simulate.classes.views import random_views, scattered_views, splat
+from cryogauge.simulate.classes.views import random_views, scattered_views, splat, views_along
 
 #: Views that stand for all members, fewest and most, and how many a degree of error in the plane asks for.
 _MEMBERS, _MOST_MEMBERS, _MEMBERS_1_DEG = 20, 90, 4.0
@@ -25,6 +25,8 @@ _MEMBERS, _MOST_MEMBERS, _MEMBERS_1_DEG = 20, 90, 4.0
 _BETWEEN = 0.7
 #: Views of wrongly assigned members and of neighbours, and degrees about each that all of them fill.
 _STRAYS, _STRAY_DEG = 14, 20.0
+#: How far along, and how far askew of, the axis of its class a wrong filament comes to lie.
+_SLID_A, _ASKEW_DEG = 40.0, 2.0
 _DEFOCI = 24
 #: Clumps that stand for all of a class of aggregates, which keep some lumps in common.
 _CLUMPS = (3, 40)
@@ -43,7 +45,8 @@ class Recipe:
     in_plane_deg, shift_A
         Standard deviations of the errors of alignment.
     wrong
-        Share of members that are other views or other species, aligned as well as they can be.
+        Share of members that are other views or other species, aligned as well as they can be: filaments along the
+        axis of the class.
     hinge_deg
         How far the moving part of the members swings to either side.
     offset_A
@@ -174,8 +177,11 @@ def _members(
         pool = (structure, *others)
         strays = np.zeros_like(signal)
         for what in pool:
-            views = random_views(_STRAYS, rng, kind=what.kind)
-            strays += seen(what, views, offset, _STRAY_DEG, 0.06 * structure.diameter_A) / np.float32(len(pool))
+            views, places = random_views(_STRAYS, rng, kind=what.kind), offset
+            if what.kind == structure.kind == "filament":  # its axis is what a classification aligns first
+                views = views_along(view, _STRAYS, _ASKEW_DEG, rng)
+                places = offset + _SLID_A * rng.standard_normal((_STRAYS, 1)) * view[1:, 0]
+            strays += seen(what, views, places, _STRAY_DEG, 0.06 * structure.diameter_A) / np.float32(len(pool))
         signal = np.float32(1 - recipe.wrong) * signal + np.float32(recipe.wrong) * strays
     beside = np.zeros_like(signal)
     size = structure.diameter_A

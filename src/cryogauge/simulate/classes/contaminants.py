@@ -90,7 +90,8 @@ def aggregate(
     With ``clumps`` above 1 the mean of as many, each of other copies; of large structures of fewer.
     """
     count = int(rng.integers(4, 14))
-    reach = 0.5 * min(structure.diameter_A * rng.uniform(0.5, 1.1) * np.cbrt(count), 0.9 * box_px * pixel_size_A)
+    # copies cannot share a place: a clump is wider than one by the cube root of their number, unless it leaves the box
+    reach = 0.5 * min(structure.diameter_A * rng.uniform(0.9, 1.5) * np.cbrt(count), 1.1 * box_px * pixel_size_A)
     clumps = max(1, min(clumps, _MOST_BEADS // (count * len(structure.points_A))))
     copies = count * clumps
     shifts = np.clip(rng.normal(0, 0.6, (copies, 2)), -1.2, 1.2) * reach

@@ -9,7 +9,7 @@ from cryogauge.imaging.transforms import frequency_radius, irfft2, rfft2
 
 #: Programs whose averages are imitated, and how often each is drawn.
 PROGRAMS = ("relion", "cryosparc", "eman2", "stack")
-_SHARES = (0.42, 0.4, 0.1, 0.08)
+_SHARES = (0.38, 0.36, 0.12, 0.14)
 
 
 @dataclass(frozen=True)

@@ -188,13 +188,13 @@ def _recipes(session: _Session, count: int, rng: np.random.Generator) -> list[tu
         poor = (1 - own) ** 1.5 + rng.uniform(0.2, 1.0) * few
         structure = session.structures[which]
         size = structure.diameter_A
-        off = rng.normal(0, 0.02 * size, 2) if rng.random() > 0.12 else rng.normal(0, 0.22 * size, 2)
+        off = rng.normal(0, 0.02 * size, 2) if rng.random() > 0.16 else rng.normal(0, 0.22 * size, 2)
         recipes.append(
             (
                 Recipe(
                     particles=0 if rng.random() < 0.01 else particles,
                     spread_deg=float(rng.uniform(0.7, 3.0) + poor * rng.gamma(2.0, 9.0)),
-                    in_plane_deg=_in_plane_deg(poor, rng) * (1.4 if small else 1.0),
+                    in_plane_deg=_in_plane_deg(poor, structure.kind, rng) * (1.4 if small else 1.0),
                     shift_A=float(rng.uniform(0.3, 1.2) + poor * rng.gamma(2.0, 2.5)) * (1.4 if small else 1.0),
                     wrong=float(np.clip(rng.beta(1.2, 6.0) * 0.4 + poor * rng.beta(1.5, 2.0), 0, 0.95)),
                     hinge_deg=float(rng.gamma(1.5, 6.0)) if rng.random() < 0.3 else 0.0,
@@ -209,8 +209,13 @@ def _recipes(session: _Session, count: int, rng: np.random.Generator) -> list[tu
     return recipes
 
 
-def _in_plane_deg(poor: float, rng: np.random.Generator) -> float:
-    """Mostly of degrees; now and then a round particle finds no angle, and its average gets rings."""
+def _in_plane_deg(poor: float, kind: str, rng: np.random.Generator) -> float:
+    """Mostly of degrees; now and then a round particle finds no angle, and its average gets rings.
+
+    A filament is as long as the box, and its angle as much surer.
+    """
+    if kind == "filament":
+        return float(rng.uniform(0.1, 0.5) + poor * rng.gamma(2.0, 1.5))
     lost = rng.uniform(15, 60) if rng.random() < 0.04 else 0.0
     return float(rng.uniform(0.3, 1.5) + poor * rng.gamma(2.0, 5.0) + lost)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter1d
 
-from cryogauge.imaging.fourier import ring_index
+from cryogauge.imaging.fourier import low_pass, ring_index
 from cryogauge.imaging.transforms import irfft2, rfft2
 from cryogauge.records.classes import BEST_GRADE, REASONS, WORST_GRADE
 
@@ -31,6 +31,8 @@ _PLAIN, _COARSE_A = 0.4, 20.0
 #: Rings taken together: where a shell or a filament has nothing, between its layer lines, there is nothing to agree on.
 _POOLED, _POOLED_FILAMENT = 3, 7
 _SUPPORT_LEVEL, _MARGIN_A = 0.08, 8.0
+#: Noise finer than this over the diameter is finer than what a B shows: grain, which programs may filter off.
+_GRAIN_SHARE = 0.07
 #: Reasons are given from here on: grade of detail; distance from the middle over diameter; strength of what is beside.
 _BLURRED, _OFF_CENTRE, _BESIDE, _CUT = 3.3, 0.13, 0.12, 0.12
 
@@ -101,7 +103,8 @@ def judge(
     detail_A = _detail_A(image * support, seen * support, pixel_size_A, pooled=_POOLED_FILAMENT if endless else _POOLED)
     grade = _detail_grade(detail_A, diameter_A, pixel_size_A)
     blurred = grade > _BLURRED
-    background = _background(image, truth, support, inside)
+    without_grain = low_pass(image, pixel_size_A / max(_GRAIN_SHARE * diameter_A, pixel_size_A))
+    background = _background(without_grain, truth, support, inside)
     grade += 1.2 * _ramp(np.log10(max(background, 1e-6)), -0.85, 0.2)
     misplaced = offset_A / diameter_A
     grade += 1.0 * _ramp(misplaced, 0.06, 0.45)

@@ -121,6 +121,15 @@ def random_views(count: int, rng: np.random.Generator, *, kind: str = "soluble")
     return (in_plane * out_of_plane * lying * about_own).as_matrix()
 
 
+def views_along(view: Matrix, count: int, askew_deg: float, rng: np.random.Generator) -> Matrix:
+    """Directions ``(count, 3, 3)`` from which a filament lies along the axis that it has in a view, either way up."""
+    lying = random_views(count, rng, kind="filament")
+    axis = np.asarray(view)[1:, 0]
+    away = np.arctan2(axis[1], axis[0]) - np.arctan2(lying[:, 2, 0], lying[:, 1, 0])
+    away += np.pi * rng.integers(0, 2, count) + np.deg2rad(askew_deg) * rng.standard_normal(count)
+    return (Rotation.from_rotvec(_about_z(away)) * Rotation.from_matrix(lying)).as_matrix()
+
+
 def scattered_views(
     view: Matrix, count: int, spread_deg: float, in_plane_deg: float, rng: np.random.Generator
 ) -> Matrix:
