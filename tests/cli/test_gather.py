@@ -77,6 +77,7 @@ def test_interrupted_and_taken_up_again(gather, portal, tmp_path):
     until = time.monotonic() + 30
     while not list(first.glob("*.mrc")) and time.monotonic() < until:
         time.sleep(0.02)
+    time.sleep(0.5)  # that it is there is written down right behind it
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said

@@ -48,6 +48,7 @@ def test_what_is_not_given_is_usual(tmp_path):
         ({"judge": {"voltage_kV": 0}}, "no voltage"),
         ({"grids": {-3: "x"}}, "named by slot"),
         ({"grids": {1.5: "x"}}, "named by slot"),
+        ({"grids": {True: "x"}}, "named by slot"),
         ({"seed": -1}, "the seed cannot be -1"),
         ({"skip": {"square_share": 1.5}}, "not between 0 and 1"),
         ({"grids": {}}, "no grids"),

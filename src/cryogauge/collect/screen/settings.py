@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -279,10 +280,15 @@ def session_from(given: Any) -> SessionSettings:
         if name in values
     }
     grids, seed = values["grids"], values.get("seed", 0)
-    if not isinstance(grids, Mapping) or not all(type(slot) is int and slot >= 1 for slot in grids):
+    if not isinstance(grids, Mapping) or not all(_is_slot(slot) for slot in grids):
         raise BadInput("grids are named by slot, such as 1: apoferritin", _HINT)
     if type(seed) is not int or seed < 0:
         raise BadInput(f"the seed cannot be {seed!r}", "give a whole number, 0 or more")
-    grids = {slot: str(name or f"grid {slot}") for slot, name in grids.items()}
+    grids = {int(slot): str(name or f"grid {slot}") for slot, name in grids.items()}
     microscope = settings_from(values.get("microscope", {}))
     return SessionSettings(str(values["driver"]), microscope, grids, seed=seed, **made)
+
+
+def _is_slot(given: Any) -> bool:
+    """Whether it is a whole number from 1; JSON, which is YAML too, has it as text."""
+    return re.fullmatch("[1-9][0-9]*", str(given)) is not None
