@@ -1,6 +1,6 @@
 """How many labels that were taken away an audit finds again, in the tomograms of :mod:`validation.robust`.
 
-The judges are the networks of that table that learned from the noisy labels beside a trusted set, averaged over half
+The judges are all networks of that table that learned from the noisy labels, in as many steps, averaged over half
 turns. They have seen these very labels, the usual case of a person with few tomograms. The list's first places, as many
 as labels were removed, also hold the wrong labels that the audit finds, which the noise put there: counted alone,
 missing labels fare better, as `label_audit_recall_missing` tells. `label_audit_precision` is the part of those first
@@ -17,11 +17,11 @@ from cryogauge.pick.audit.suggest import rank
 from cryogauge.records.shrec import SHREC_VOXEL_A
 from validation.held_out import PACKAGE, WORK
 from validation.picking import digest
-from validation.robust import OBJECTS, SEEDS, World, training_world
+from validation.robust import LEVELS, OBJECTS, SEEDS, World, training_world
 from validation.robust_networks import map_of, network_of, preset_of, row_name
 
 FIGURES = ("label_audit_recall", "label_audit_recall_missing", "label_audit_precision")
-JUDGES = ("robpicker", "lc", "dr")
+JUDGES = tuple(name for name in LEVELS if name != "true")
 _AUDIT = tuple(PACKAGE / "pick" / "audit" / f"{name}.py" for name in ("look", "suggest", "calibrate"))
 
 
