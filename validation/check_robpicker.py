@@ -5,7 +5,7 @@ from validation.robust_table import summary
 
 _COMPARED = (
     "robpicker_small_f1_gain", "robpicker_large_f1_loss", "dr_only_f1_gain", "lc_only_f1_gain", "label_errors_f1_cost",
-    "robpicker_over_plain_f1_gain",
+    "robpicker_over_plain_f1_gain", "robpicker_small_f1_gain_sd",
 )  # fmt: skip
 FIGURES = (*_COMPARED, *(f"{name}_untuned" for name in _COMPARED))
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,6 +77,9 @@ LEVELS: dict[str, Robust | None] = {
 }
 
 
+#: Ways that are also given as much time as ``robpicker`` took, and how such a row is called.
+PLAIN, EQUAL_TIME = ("plain", "tuned"), ", equal time"
+WAYS = (*LEVELS, *(f"{name}{EQUAL_TIME}" for name in PLAIN))
 #: Before a species' name: F1 without thresholds of its own.
 UNTUNED = "untuned "
 
@@ -143,41 +146,48 @@ def _tomograms(first: int, count: int, *, small: bool) -> tuple[tuple[str, ...],
     return tuple(names), tuple(tomograms), pd.concat(tables, ignore_index=True)
 
 
-def row(name: str, seed: int, *, small: bool, seconds: float | None = None) -> dict[str, float]:
+class Plan(NamedTuple):
+    """What decides a row, and the name that it is kept under."""
+
+    name: str
+    preset: Preset
+    steps: int
+    stem: str
+
+
+def planned(way: str, seed: int, *, small: bool) -> Plan:
+    """How a row's network learns."""
+    name = way.removesuffix(EQUAL_TIME)
+    preset, steps, timed = replace(BASE, robust=LEVELS[name]), 12 if small else STEPS, "steps"
+    if name != way:
+        seconds = row("robpicker", seed, small=small)["seconds"]
+        steps, timed = round(steps * seconds / row(name, seed, small=small)["seconds"]), "time"
+    key = digest(preset, NOISE, steps, small, REVISION, code=_DECIDING)
+    return Plan(name, preset, steps, f"robust-{name}-{timed}-{seed}-{key}")
+
+
+def row(way: str, seed: int, *, small: bool) -> dict[str, float]:
     """F1 of each species, steps made, and the processor seconds that learning took.
 
-    Parameters
-    ----------
-    seconds
-        Learn for so many processor seconds, at the pace that the same row had by steps, in place of so many steps.
-
-    Notes
-    -----
     What was measured before is taken from ``validation/rows/``, which is kept with the code.
     """
-    preset = replace(BASE, robust=LEVELS[name])
-    steps = 12 if small else STEPS
-    if seconds is not None:
-        steps = round(steps * seconds / row(name, seed, small=small)["seconds"])
-    timed = "steps" if seconds is None else "time"
-    stem = f"robust-{name}-{timed}-{seed}-{digest(preset, NOISE, steps, small, REVISION, code=_DECIDING)}"
-    return kept_row(stem, lambda: _measured(name, preset, seed, WORK / stem, steps, small=small), small=small)
+    plan = planned(way, seed, small=small)
+    return kept_row(plan.stem, lambda: _measured(plan, seed, small=small), small=small)
 
 
-def _measured(name: str, preset: Preset, seed: int, folder: Path, steps: int, *, small: bool) -> dict[str, float]:
-    network, spent = _taught(name, preset, training_world(seed, small=small), seed, folder, steps)
-    return {"steps": steps, "seconds": spent} | f1_by_kind(network, preset, judged_world(small=small))
+def _measured(plan: Plan, seed: int, *, small: bool) -> dict[str, float]:
+    network, spent = taught(plan, seed, small=small)
+    return {"steps": plan.steps, "seconds": spent} | f1_by_kind(network, plan.preset, judged_world(small=small))
 
 
-def _taught(
-    name: str, preset: Preset, world: World, seed: int, folder: Path, steps: int
-) -> tuple[torch.nn.Module, float]:
-    """The network, and the processor seconds that it took on one core, stages before this one included."""
+def taught(plan: Plan, seed: int, *, small: bool) -> tuple[torch.nn.Module, float]:
+    """A row's network, and the processor seconds that it took on one core, stages before this one included."""
+    world, folder = training_world(seed, small=small), WORK / plan.stem
     clean = world.labelled(true=True, first=-1)
-    if LEVELS[name] is None:
-        learned = world.labelled(true=name == "true")
+    if plan.preset.robust is None:
+        learned = world.labelled(true=plan.name == "true")
         parts: list[tuple[Sequence[LabelledTomogram], float]] = [(learned, 1.0)]
-        if name == "tuned":
+        if plan.name == "tuned":
             parts = [(learned, 0.75), (clean, 0.25)]
         trusted: Sequence[LabelledTomogram] = ()
     else:
@@ -193,8 +203,8 @@ def _taught(
             while network is None:
                 began = time.process_time()
                 network = train_network(
-                    tomograms, OBJECTS, SHREC_VOXEL_A, preset, folder / f"part-{number}", seed=seed, start=start,
-                    clean=trusted, steps=round(part * steps), stage_minutes=_STAGE_MINUTES,
+                    tomograms, OBJECTS, SHREC_VOXEL_A, plan.preset, folder / f"part-{number}", seed=seed, start=start,
+                    clean=trusted, steps=round(part * plan.steps), stage_minutes=_STAGE_MINUTES,
                 )  # fmt: skip
                 spent += time.process_time() - began
                 write_json_file(known, {"seconds": spent})
@@ -220,6 +230,13 @@ def f1_by_kind(network: torch.nn.Module, preset: Preset, world: World) -> dict[s
     max between particle and background, the paper's rule, would fall.
     """
     picks = found(network, preset, world)
+    return _f1(world, above_thresholds(picks, world)) | {
+        f"{UNTUNED}{name}": value for name, value in _f1(world, above_half(picks)).items()
+    }
+
+
+def above_thresholds(picks: pd.DataFrame, world: World) -> pd.DataFrame:
+    """The picks above thresholds of each kind, in either half of the tomograms those that suit the other half best."""
     half = len(world.names) // 2
     kept = []
     for chosen, used in ((world.names[:half], world.names[half:]), (world.names[half:], world.names[:half])):
@@ -227,9 +244,12 @@ def f1_by_kind(network: torch.nn.Module, preset: Preset, world: World) -> dict[s
             world.truth[world.truth["tomogram"].isin(chosen)], picks[picks["tomogram"].isin(chosen)], RULES
         )
         kept.append(above(picks[picks["tomogram"].isin(used)], thresholds))
-    return _f1(world, pd.concat(kept, ignore_index=True)) | {
-        f"{UNTUNED}{name}": value for name, value in _f1(world, picks[picks["score"] >= 0.5]).items()
-    }
+    return pd.concat(kept, ignore_index=True)
+
+
+def above_half(picks: pd.DataFrame) -> pd.DataFrame:
+    """The picks of a probability of a half and more."""
+    return picks[picks["score"] >= 0.5]
 
 
 def _f1(world: World, picks: pd.DataFrame) -> dict[str, float]:

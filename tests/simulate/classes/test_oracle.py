@@ -84,6 +84,21 @@ def test_grain_that_another_program_would_have_filtered_off_is_no_artefact():
     assert grainy.grade < mottled.grade
 
 
+def test_coarse_rings_that_the_lens_took_away_spoil_no_grade():
+    pixel = PARTICLES[0].diameter_A * 1.5 / 80
+    view = random_views(1, np.random.default_rng(7))[0]
+    truth = average(PARTICLES[0], view, GOOD, Optics(pixel), 80, np.random.default_rng(0)).truth
+    coarse = pixel / (0.4 * PARTICLES[0].diameter_A)
+    fine = truth - low_pass(truth, coarse)
+    noise = np.random.default_rng(1).normal(0, 4 * fine.std(), truth.shape)
+    drowned = judge(fine + low_pass(noise, coarse), truth, pixel, PARTICLES[0].diameter_A)
+    whole = judge(truth, truth, pixel, PARTICLES[0].diameter_A)
+    assert drowned.detail_A == pytest.approx(whole.detail_A, rel=0.1)
+    # what is lost beyond them is lost
+    blurred = judge(low_pass(truth, 2 * coarse), truth, pixel, PARTICLES[0].diameter_A)
+    assert blurred.detail_A > 2 * whole.detail_A
+
+
 def test_pure_noise_is_an_f():
     particle = PARTICLES[0]
     pixel = particle.diameter_A * 1.5 / 80

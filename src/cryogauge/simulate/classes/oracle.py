@@ -6,8 +6,9 @@ strong what is beside the particle is against the particle; and whether the part
 
 Detail is read off the Fourier ring correlation of average and true projection within the particle's outline, as the
 frequency up to which they agree, counted in full where the correlation exceeds 0.9, not at all below 0.2, and no more
-once it has been lost. Detail that agrees but is too faint to be seen, its amplitude below 0.4 of what the outline has,
-counts in proportion.
+once it has been lost. What is coarser than the ring up to 20 Å that agrees best counts like that ring: contrast transfer
+takes it away, and it is the finer one that is seen. Detail that agrees but is too faint to be seen, its amplitude below
+0.4 of what the outline has, counts in proportion.
 """
 
 from typing import NamedTuple
@@ -148,6 +149,9 @@ def _detail_A(image: NDArray[np.floating], truth: NDArray[np.floating], pixel_si
     contrast = transfer / max(float(transfer[:coarse].max()), 1e-30)
     weight = np.clip((correlation - _NONE) / (_FULL - _NONE), 0.0, 1.0) * np.clip(contrast / _PLAIN, 0.0, 1.0)
     weight[:coarse] = np.maximum(weight[:coarse], np.clip((correlation[:coarse] - _NONE) / (_FULL - _NONE), 0.0, 1.0))
+    # near focus the lens takes away what is coarse, and nobody misses it where what is finer is there
+    best = int(weight[:coarse].argmax())
+    weight[:best] = weight[best]
     reach = float(np.minimum.accumulate(weight).sum()) / (len(image) * pixel_size_A)
     return 1.0 / reach if reach > 0 else np.inf
 
