@@ -29,7 +29,7 @@ def run(small: bool = False) -> dict[str, float]:
         paths = [Path(folder) / name for name in ("truth.csv", "picks.csv")]
         for path, table in zip(paths, (truth, picks), strict=True):
             write_picks(path, table)
-        call = [sys.executable, "-m", "cryogauge.cli", "challenge", "score", *map(str, paths), "--json"]
+        call = [sys.executable, "-m", "cryogauge", "challenge", "score", *map(str, paths), "--json"]
         whole = _best(lambda: subprocess.run(call, check=True, stdout=subprocess.DEVNULL))
     return {
         "metric_seconds_500x6x100": whole,

@@ -32,7 +32,7 @@ def run(small: bool = False) -> dict[str, float]:
             writer.append(gaussian_filter(noise + blob, 1.0).astype(np.float32)[None])
     call = ["classes", "grade", str(WORK / "averages.mrcs"), "--pixel-size", "1.5", "--out", str(WORK / "graded")]
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "cryogauge.cli", *call], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "cryogauge", *call], check=True, capture_output=True)
     seconds = time.perf_counter() - start
     shutil.rmtree(WORK)
     return {"class_seconds_1000": seconds}

@@ -47,7 +47,7 @@ def run(small: bool = False) -> dict[str, float]:
         log, pictures = _begun(folder, grids, edge_px)
         for slot in range(1, grids + 1):
             _grid(log, slot, visited, pictures)
-        call = (sys.executable, "-m", "cryogauge.cli", "serve", "--session", str(folder))
+        call = (sys.executable, "-m", "cryogauge", "serve", "--session", str(folder))
         server = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             assert server.stdout is not None

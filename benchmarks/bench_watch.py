@@ -35,7 +35,7 @@ def run(small: bool = False) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="cryogauge-bench-") as scratch:
         watched, out = Path(scratch, "watched"), Path(scratch, "out")
         watched.mkdir()
-        call = (sys.executable, "-m", "cryogauge.cli", "watch", str(watched), "--out", str(out), "--no-page")
+        call = (sys.executable, "-m", "cryogauge", "watch", str(watched), "--out", str(out), "--no-page")
         process = subprocess.Popen(call, stderr=subprocess.DEVNULL)
         try:
             write_mrc(

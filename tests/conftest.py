@@ -26,3 +26,19 @@ def browser():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def portal_server(tmp_path_factory):
+    """The CryoET Data Portal in miniature."""
+    from tests.score.stand_ins.portal import serve
+
+    with serve(tmp_path_factory.mktemp("www")) as portal:
+        yield portal
+
+
+@pytest.fixture
+def portal(portal_server):
+    """The same, holding nothing."""
+    portal_server.forget()
+    return portal_server

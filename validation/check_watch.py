@@ -147,7 +147,7 @@ def _drop_all(watched: Path, drops: list[Drop], rng: random.Random) -> None:
 
 def _start(watched: Path, out: Path) -> subprocess.Popen[bytes]:
     options = ("--interval", "0.5", "--settle", "1", "--grace", str(_GRACE_S), "--no-page")
-    call = [sys.executable, "-m", "cryogauge.cli", "watch", str(watched), "--out", str(out), *options]
+    call = [sys.executable, "-m", "cryogauge", "watch", str(watched), "--out", str(out), *options]
     return subprocess.Popen(call, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
 
 

@@ -77,6 +77,8 @@ LEVELS: dict[str, Robust | None] = {
 }
 
 
+#: `robpicker` with its upper level learning at every step, and at every fifth.
+SCHEDULES = {f"robpicker-every-{steps}": replace(_OURS, every=steps) for steps in (1, 5)}
 #: Ways that are also given as much time as ``robpicker`` took, and how such a row is called.
 PLAIN, EQUAL_TIME = ("plain", "tuned"), ", equal time"
 WAYS = (*LEVELS, *(f"{name}{EQUAL_TIME}" for name in PLAIN))
@@ -158,7 +160,7 @@ class Plan(NamedTuple):
 def planned(way: str, seed: int, *, small: bool) -> Plan:
     """How a row's network learns."""
     name = way.removesuffix(EQUAL_TIME)
-    preset, steps, timed = replace(BASE, robust=LEVELS[name]), 12 if small else STEPS, "steps"
+    preset, steps, timed = replace(BASE, robust=(LEVELS | SCHEDULES)[name]), 12 if small else STEPS, "steps"
     if name != way:
         seconds = row("robpicker", seed, small=small)["seconds"]
         steps, timed = round(steps * seconds / row(name, seed, small=small)["seconds"]), "time"

@@ -30,7 +30,7 @@ class CommandLine:
         return {**os.environ, "PYTHONPATH": paths, "STAND_IN_LOG": str(self.log), "OMP_NUM_THREADS": "1"}
 
     def arguments(self, call: Sequence[object]) -> list[str]:
-        return [sys.executable, "-m", "cryogauge.cli", *map(str, call)]
+        return [sys.executable, "-m", "cryogauge", *map(str, call)]
 
     def __call__(self, *call: object, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -67,7 +67,7 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """``cryogauge`` itself in a process of its own, with nothing stood in for."""
 
     def call(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cryogauge.cli", *map(str, arguments)]
+        command = [sys.executable, "-m", "cryogauge", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
 
     return call

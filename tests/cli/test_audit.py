@@ -39,7 +39,7 @@ def test_audit_judge_and_apply(tmp_path, run, project):
     assert pd.read_csv(tmp_path / "audit" / "suggestions.csv").equals(table)
     address = None
     server = subprocess.Popen(
-        [sys.executable, "-m", "cryogauge.cli", "label", "audit", "audit", "--no-browser", "--count", "3"],
+        [sys.executable, "-m", "cryogauge", "label", "audit", "audit", "--no-browser", "--count", "3"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -47,6 +47,9 @@ def test_audit_judge_and_apply(tmp_path, run, project):
         address = server.stdout.readline().strip()
         state = httpx.get(f"{address}api/next", params={"annotator": "Ada"}).json()
         assert state["total"] == 3
+        early = run("pick", "audit-apply", "audit", "--save-as", "truth/audited")
+        assert early.returncode
+        assert "nothing was decided in audit" in early.stderr
         for each in state["upcoming"]:
             body = {"annotator": "Ada", "suggestion": each["id"], "said": "", "seconds": 1.0}
             assert httpx.post(f"{address}api/answer", json=body).status_code == 200

@@ -65,6 +65,11 @@ def test_a_job_is_graded_and_selected_and_the_choice_corrected(app, job, tmp_pat
 
 def test_wrong_calls(app, job, tmp_path):
     out = ["--out", str(tmp_path / "selected")]
+    (tmp_path / "graded" / "1_job").mkdir(parents=True)
+    for name in ("jobs.csv", "1_job/grades.csv"):
+        (tmp_path / "graded" / name).touch()
+    with pytest.raises(BadInput, match="several jobs"):
+        CliRunner().invoke(app, [str(tmp_path / "graded"), *out], catch_exceptions=False)
     assert CliRunner().invoke(app, [str(job), "--keep", "a", *out]).exit_code == 2
     (job / "grades.csv").write_text("class,grade\n1,2\n")
     with pytest.raises(BadInput, match="lacks"):

@@ -27,7 +27,7 @@ def portal(tmp_path):
 @pytest.fixture
 def gather(portal, tmp_path):
     def call(*arguments, portal_url=portal.graphql, start=subprocess.run, **options):
-        command = [sys.executable, "-m", "cryogauge.cli", "gather", "--portal", portal_url, *arguments]
+        command = [sys.executable, "-m", "cryogauge", "gather", "--portal", portal_url, *arguments]
         return start(command, cwd=tmp_path, text=True, **options)
 
     def finished(*arguments, **options):

@@ -2,25 +2,19 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from cryogauge.io.copick import create_project, open_project, read_project_picks, write_project_picks, write_tomogram
+from cryogauge.io.copick import read_project_picks
 from cryogauge.io.picks import read_picks, write_picks
-from cryogauge.records import CZII_OBJECTS
-from tests.simulate.test_noisy_project import SHAPE, VOXEL_A, picks
+from tests.simulate.test_noisy_project import picks, project_in
 
 SIZE = ("--size", "40,60,50", "--voxel-size", "10")
 
 
 @pytest.fixture
 def project(tmp_path):
-    made = open_project(create_project(tmp_path / "p", CZII_OBJECTS))
-    for run in ("TS_1", "TS_2"):
-        write_tomogram(made, run, np.zeros(SHAPE, np.float32), VOXEL_A, "wbp")
-    write_project_picks(made, picks(), user="curation", session="0")
-    return made
+    return project_in(tmp_path / "p")
 
 
 def test_a_project(project, run, tmp_path):

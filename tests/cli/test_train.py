@@ -21,7 +21,7 @@ thickness_nm: [25.0, 30.0]
 @pytest.fixture
 def train(tmp_path):
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cryogauge.cli", "train", "slice-quality", *arguments]
+        command = [sys.executable, "-m", "cryogauge", "train", "slice-quality", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
 
     return call

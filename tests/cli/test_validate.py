@@ -14,7 +14,7 @@ from cryogauge.io import write_mrc
 @pytest.fixture
 def validate(tmp_path):
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cryogauge.cli", "validate", "slice-quality", *arguments]
+        command = [sys.executable, "-m", "cryogauge", "validate", "slice-quality", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
 
     return call

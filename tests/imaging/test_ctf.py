@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from cryogauge.imaging import ctf_1d, ctf_2d, electron_wavelength_A
+from cryogauge.imaging.ctf import across_tilt
 from cryogauge.records import BadInput
 
 
@@ -72,3 +73,12 @@ def test_astigmatism_has_its_largest_defocus_along_its_direction():
     frequency = np.hypot(k, k) / (64 * 3.0)
     np.testing.assert_allclose(diagonal[k, k], ctf_1d(frequency, 22_000.0), atol=1e-4)
     np.testing.assert_allclose(diagonal[-k, k], ctf_1d(frequency, 18_000.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("tilt_deg", [0.0, 8.0, -50.0])
+def test_strips_have_the_defocus_of_their_place(tilt_deg):
+    shape, pixel_A, defocus_A = (5, 240), 8.0, 20_000.0
+    image = across_tilt(lambda own: np.full(shape, own, np.float32), shape, pixel_A, defocus_A, tilt_deg, strip_A=300.0)
+    x_A = (np.arange(shape[1]) - (shape[1] - 1) / 2) * pixel_A
+    expected = defocus_A - np.tan(np.deg2rad(tilt_deg)) * x_A  # what lies towards +x of a positive tilt is higher
+    np.testing.assert_allclose(image, np.broadcast_to(expected, shape), rtol=1e-5)

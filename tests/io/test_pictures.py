@@ -84,7 +84,9 @@ def test_what_is_no_single_picture(tmp_path):
     for name in ("three.mrc", "three.tif"):
         with pytest.raises(BadInput, match="pictures") as caught:
             read_picture(tmp_path / name)
-        assert "--slices" in caught.value.hint
+        assert "a file of one" in caught.value.hint
+    with pytest.raises(BadInput, match="is a folder, not a picture"):
+        read_picture(tmp_path)
     (tmp_path / "t.png").write_text("no picture")
     (tmp_path / "t.gif").write_text("no picture")
     Image.fromarray(GREY).save(tmp_path / "cut.png")

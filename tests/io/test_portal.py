@@ -7,19 +7,6 @@ import pytest
 
 from cryogauge.io.portal import PortalTomogram, list_tomograms
 from cryogauge.records import BadInput, Retryable
-from tests.score.stand_ins.portal import serve
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serve(tmp_path_factory.mktemp("www")) as portal:
-        yield portal
-
-
-@pytest.fixture
-def portal(server):
-    server.forget()
-    return server
 
 
 def test_a_tomogram_as_the_portal_describes_it(portal):

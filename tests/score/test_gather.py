@@ -13,22 +13,9 @@ from cryogauge.records import BadInput, Retryable
 from cryogauge.score.choice import Selection, output_name
 from cryogauge.score.excerpt import Part
 from cryogauge.score.gather import GatherSettings, expected_bytes, gather, plan, read_choices
-from tests.score.stand_ins.portal import serve
 
 SHAPE = (40, 200, 256)
 DATA = np.random.default_rng(7).normal(size=SHAPE).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serve(tmp_path_factory.mktemp("www")) as portal:
-        yield portal
-
-
-@pytest.fixture
-def portal(server):
-    server.forget()
-    return server
 
 
 @pytest.fixture

@@ -26,13 +26,17 @@ def picks(seed=0):
     return table
 
 
-@pytest.fixture
-def project(tmp_path):
-    made = open_project(create_project(tmp_path / "p", CZII_OBJECTS))
+def project_in(folder):
+    made = open_project(create_project(folder, CZII_OBJECTS))
     for run in ("TS_1", "TS_2"):
         write_tomogram(made, run, np.zeros(SHAPE, np.float32), VOXEL_A, "wbp")
     write_project_picks(made, picks(), user="curation", session="0")
     return made
+
+
+@pytest.fixture
+def project(tmp_path):
+    return project_in(tmp_path / "p")
 
 
 def noisy(project, folder, noise, seed=0, *, user="noisy", session="0"):

@@ -52,7 +52,8 @@ def guarded():
 def test_pages_are_escaped_and_dressed(address):
     answer = httpx.get(address)
     assert answer.status_code == 200
-    assert "A &amp; &lt;b&gt;test&lt;/b&gt;" in answer.text
+    for place in ("<h1>{}</h1>", "<title>{} · cryogauge</title>"):
+        assert place.format("A &amp; &lt;b&gt;test&lt;/b&gt;") in answer.text
     policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
     assert policy.pop("default-src") == "'none'"
     assert set(policy.values()) == {"'self'", "'none'"}
@@ -75,6 +76,10 @@ def test_bad_input_is_told_to_scripts_and_people(address):
     answer = httpx.get(address + "wrong", headers={"Accept": "text/html"})
     assert answer.status_code == 400
     assert "&lt;b&gt;no&lt;/b&gt;" in answer.text
+    answer = httpx.get(address + "<nowhere>", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "there is no page /&lt;nowhere&gt;" in answer.text
+    assert httpx.get(address + "nowhere").json() == {"message": "there is no page /nowhere", "hint": ""}
     answer = httpx.post(address + "echo", json={"a": "x"})
     assert answer.status_code == 422
     assert answer.json()["message"].startswith("a: ")

@@ -94,6 +94,7 @@ def test_the_start_lists_the_sessions(address, base):
     assert "/collect/" in httpx.get(address).text
     page = httpx.get(f"{address}collect/").text
     assert "Tuesday&#39;s grids" in page
+    assert "<title>Tuesday&#39;s grids · cryogauge</title>" in httpx.get(base + "/").text  # tabs can be told apart
     assert "all grids are done" in page
     for path in ("/", "/grids/1", "/grids/2"):
         assert httpx.get(base + path).status_code == 200

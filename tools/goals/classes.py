@@ -4,7 +4,7 @@ from tools.goals.figure import Figure, under
 
 _CLASSES = "simulated averages of structures never learned from; trained only on simulation"
 _MAPS = "simulated maps of one real structure, 1.5 to 4 Å; the model has no error"
-_RELION = "simulated particles"
+_RELION = "simulated particles; shares are means over three structures"
 
 FIGURES: tuple[Figure, ...] = (
     *under(

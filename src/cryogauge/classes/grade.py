@@ -17,7 +17,7 @@ from cryogauge.classes.mass import PUBLISHED_FACTOR, class_masses_kDa, possible_
 from cryogauge.classes.model import Grader, load_grader, predict, prepared, strangeness
 from cryogauge.classes.shipped import grader_weights
 from cryogauge.io.json_file import write_json_file
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.records import BadInput, ClassStack
 from cryogauge.records.classes import GRADE_COLUMNS, REASONS, WORST_GRADE, score_of_grade
 
@@ -193,9 +193,7 @@ def write_grades(out: Path, graded: Graded, *, in_prior_offset: bool = False) ->
         "grades": out / "grades.csv", "star": out / "classes_graded.star", "settings": out / "grades.json",
         "report": out / "report.html",
     }  # fmt: skip
-    with replacing(files["grades"]) as temporary:
-        plain = graded.grades.assign(flags=[" ".join(each) for each in graded.grades["flags"]])
-        plain.to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(files["grades"], graded.grades.assign(flags=[" ".join(each) for each in graded.grades["flags"]]))
     write_graded_star(files["star"], graded.stack, graded.grades, in_prior_offset=in_prior_offset)
     write_contact_sheet(files["report"], graded.stack, graded.grades, settings=graded.settings, cutoff=KEEP_UP_TO)
     write_json_file(files["settings"], graded.settings)

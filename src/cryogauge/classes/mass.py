@@ -92,10 +92,11 @@ def possible_masses_kDa(masses_kDa: np.ndarray, pixel_size_A: float | None, fram
 def stretched(images: np.ndarray) -> bool:
     """Whether grey values are whole numbers alone, as of 8-bit pictures: stretched for display, each in its own way.
 
-    Averages themselves are means, which are whole by no chance.
+    Averages themselves are means, which are whole by no chance. Flat ones tell nothing.
     """
-    known = (image[np.isfinite(image)] for image in images)
-    return all(bool((each == np.rint(each)).all()) for each in known)
+    known = [image[np.isfinite(image)] for image in images]
+    varied = [each for each in known if each.size and np.ptp(each)]
+    return bool(varied) and all(bool((each == np.rint(each)).all()) for each in varied)
 
 
 def mode_of_masses(masses_kDa: np.ndarray) -> float:

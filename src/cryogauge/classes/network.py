@@ -124,7 +124,7 @@ def grader() -> "nn.Module":
         )  # fmt: skip
 
     class Block(nn.Module):
-        """Two convolutions beside the identity."""
+        """Two convolutions beside the identity, which they leave as it is at the start."""
 
         def __init__(self, channels: int) -> None:
             super().__init__()
@@ -132,6 +132,7 @@ def grader() -> "nn.Module":
                 convolution(channels, channels), nn.Conv2d(channels, channels, 3, padding=1, bias=False),
                 nn.BatchNorm2d(channels),
             )  # fmt: skip
+            nn.init.zeros_(self.body[-1].weight)  # pyright: ignore[reportArgumentType] a parameter
 
         def forward(self, x: "Tensor") -> "Tensor":
             return torch.relu(x + self.body(x))
@@ -143,9 +144,12 @@ def grader() -> "nn.Module":
                 convolution(1, 16, 5, 2),
                 convolution(16, 32, 3, 2),
                 Block(32),
+                Block(32),
                 convolution(32, 64, 3, 2),
                 Block(64),
+                Block(64),
                 convolution(64, 96, 3, 2),
+                Block(96),
                 Block(96),
             )
             self.power, self.beside = (
@@ -167,9 +171,9 @@ def grader() -> "nn.Module":
         def forward(self, images: "Tensor", features: "Tensor", missing: "Tensor") -> Output:
             images = standardised(images)
             surroundings = 1 - disc(images.shape[-1], _SURROUNDINGS, 0.1, images)
-            fine = self.body[:3](images)
-            middle = self.body[3:5](fine)
-            pooled = self.body[5:](middle)
+            fine = self.body[:4](images)
+            middle = self.body[4:7](fine)
+            pooled = self.body[7:](middle)
             seen = self.join(torch.cat([
                 pooled.mean((2, 3)), pooled.amax((2, 3)), self.power(ring_power(images, _BANDS)), fine.mean((2, 3)),
                 middle.mean((2, 3)), *middle_and_border(pooled), self.beside(ring_power(images * surroundings, _BANDS)),

@@ -19,16 +19,17 @@ from cryogauge.records import BadInput, ClassStack, Volume
 
 #: Grade up to which an average shows enough of a particle to tell its view from others.
 SHOWN_UP_TO = 4.25
-#: Part of the particles in classes that show anything below which classes are poor, and particles from which one can
-#: tell; fewer make no good averages of good particles either.
-POOR_BELOW, TOLD_FROM = 0.2, 1000
-#: Views that hold nine of ten particles, up to which these are one-sided; part of the particles that must show anything
-#: for views to be told at all, and to be called one-sided; and how many classes there must have been room for.
-FEW_VIEWS, NINE_IN_TEN, SEEN_FROM, SURE_FROM, FEWEST_CLASSES = 2, 0.9, 0.2, 0.5, 5
+#: Part of the particles in classes that show anything below which classes are poor, the best grade that none of them
+#: may reach then, and particles from which one can tell; fewer make no good averages of good particles either.
+POOR_BELOW, POOR_BEST, TOLD_FROM = 0.2, 4.0, 1000
+#: Views that hold nine of ten particles, up to which these are one-sided: of two there are often averages of three
+#: sorts, for some particles lie badly or are spoilt. Part of the particles that must show anything for views to be told
+#: at all, and to be called one-sided; and how many classes there must have been room for.
+FEW_VIEWS, NINE_IN_TEN, SEEN_FROM, SURE_FROM, FEWEST_CLASSES = 3, 0.9, 0.2, 0.5, 5
 #: Correlation from which averages show one view, and the finest detail that is compared: over their resolution, where
 #: noise is as strong as what they show, within limits.
 _ALIKE, _OVER_RESOLUTION, _FINEST_A, _COARSEST_A = 0.85, 1.5, 15.0, 30.0
-_NUMBERS = {1: "one view", 2: "two views"}
+_NUMBERS = {1: "one view", 2: "two views", 3: "three views"}
 
 
 def class_eye(reference_map: str = "", symmetry: str = "C1") -> Callable[[ClassStack], dict[str, Any]]:
@@ -115,7 +116,7 @@ def _quality(told: dict[str, Any], particles: int) -> tuple[list[str], list[str]
     best = f"the best class is graded {told['best_grade']:.1f}"
     if math.isfinite(told["best_resolution_A"]):
         best += f" and resolves {told['best_resolution_A']:.0f} Å"
-    if told["shown_share"] < POOR_BELOW and particles >= TOLD_FROM:
+    if told["shown_share"] < POOR_BELOW and told["best_grade"] > POOR_BEST and particles >= TOLD_FROM:
         shown = f"only {100 * told['shown_share']:.0f} % of {particles} particles are in classes that show anything"
         return ["poor_classes"], [f"Poor classes: {shown} (graded {SHOWN_UP_TO:g} or better); {best}."]
     few = "" if told["good_share"] >= POOR_BELOW or particles >= TOLD_FROM else " That may be for want of particles."

@@ -1,10 +1,7 @@
 """The contact sheet: averages by grade, why each is poor, and what a cut-off keeps. One file, without a network."""
 
-import base64
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +12,8 @@ from cryogauge.classes.accuracy import KEEP_UP_TO
 from cryogauge.io.replace import replacing
 from cryogauge.records import BadInput, ClassStack
 from cryogauge.records.classes import REASONS, RUBRIC
-from cryogauge.report.columns import NOTHING, in_words
-from cryogauge.report.html import page_environment, style_sheet
+from cryogauge.report.columns import NOTHING, in_words, name_in_words
+from cryogauge.report.html import page_environment, page_script, style_sheet
 from cryogauge.report.pictures import data_uri, encode_within, grey_levels, reduce_picture
 
 #: The whole sheet stays below 15 MB, however many classes share it …
@@ -78,17 +75,13 @@ def write_contact_sheet(
     if len(grades) != len(stack.images) or not len(grades):
         raise BadInput(f"{len(stack.images)} averages but {len(grades)} grades", "grade the classes again")
     environment = page_environment()
-    templates = files("cryogauge.report").joinpath("templates")
-    style, script = (templates.joinpath(f"classes.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     table = grades.reset_index(drop=True)
     counted = bool(table["particles"].notna().any())
     weighed = stack.pixel_size_A is not None
     cards = [_card(row, position, counted, weighed) for position, row in enumerate(table.to_dict("records"))]
     content = {
-        "style": Markup(style_sheet() + style),
-        "script": Markup(script),
-        "script_digest": digest,
+        "style": Markup(style_sheet() + style_sheet("classes.css")),
+        **page_script("classes.js"),
         "title": title,
         "notes": stack.notes,
         "facts": _facts(stack, table),
@@ -97,7 +90,7 @@ def write_contact_sheet(
         "orders": [(key, words) for key, words in _ORDERS if any(card["data"][key] != "" for card in cards)],
         "classes": cards,
         "bands": _bands(cards, table),
-        "settings": [(in_words(name), value) for name, value in (settings or {}).items()],
+        "settings": [(name_in_words(name), value) for name, value in (settings or {}).items()],
     }
     page = environment.get_template("classes.html")
     _add_pictures(cards, stack.images, _SHEET_BYTES - len(page.render(**content).encode()))

@@ -9,7 +9,7 @@ import pandas as pd
 from cryogauge.classes.grade import Graded, averages_checksum, read_grades
 from cryogauge.io.classes import Selected, open_classes, select_particles
 from cryogauge.io.json_file import read_json_file, write_json_file
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.records import BadInput
 
 GRADES, SETTINGS, CHOICE = "grades.csv", "grades.json", "selection.csv"
@@ -103,8 +103,7 @@ def select_graded(graded: Graded, choice: Choice, out: Path) -> Selected:
         When no class is chosen, or files cannot be read or written.
     """
     selected = select_particles(graded.settings["source"], choice.classes, out)
-    with replacing(out / CHOICE) as temporary:
-        choice.table.to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(out / CHOICE, choice.table)
     write_json_file(
         out / "selection.json",
         {

@@ -12,8 +12,11 @@ from cryogauge.cli.options import (
     PortOption,
     TokenOption,
     TomogramWorkersOption,
+    TurnsOption,
+    make_folder,
+    parse_place,
 )
-from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
+from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, show_page, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +56,7 @@ def audit(
     kind: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Type of the tomograms to look at.")
     ] = None,
-    all_turns: Annotated[
-        bool, typer.Option("--turns", help="Average over half turns of the tomogram: better, at four times the cost.")
-    ] = False,
+    all_turns: TurnsOption = False,
     workers: TomogramWorkersOption = 1,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -66,8 +67,7 @@ def audit(
     Writes suggestions.csv, the surest first, and report.html; `cryogauge label audit DIR` lets people judge them.
     Networks that have not learned the labels judge them best. Exits with 1 when some tomograms could not be looked at.
     """
-    from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
+    from cryogauge.cli.progress import run_shown
     from cryogauge.cli.tables import write_failures
     from cryogauge.pick.audit.agreement import agreement, told
     from cryogauge.pick.audit.batch import audit_batch, collect, find_judges, judges_of
@@ -77,7 +77,6 @@ def audit(
     from cryogauge.pick.audit.suggest import rank
     from cryogauge.pick.model import load_picker
     from cryogauge.pick.order import digest_of_picks
-    from cryogauge.report import Failure
 
     judges = find_judges([path.absolute() for path in model])
     picker = load_picker([each.weights for each in judges])
@@ -90,18 +89,9 @@ def audit(
     digest = digest_of_picks(labels)
     if (out / DECISIONS).exists():
         DecisionStore(out / DECISIONS, digest)  # which refuses other labels
-    files: dict[str, str] = {}
-    failures: list[Failure] = []
-    with resumable(), show_progress(len(sources), "tomograms") as progress:
-        for outcome in audit_batch(
-            sources, labels, judges, out.absolute(), all_turns=all_turns, device=device, workers=workers
-        ):
-            name = outcome.item.source.name
-            progress.count(name, outcome, debug=debug)
-            if outcome.failure is None:
-                files[name] = outcome.row["file"]
-            else:
-                failures.append(Failure(name, outcome.failure.message, outcome.failure.hint))
+    outcomes = audit_batch(sources, labels, judges, out.absolute(), all_turns=all_turns, device=device, workers=workers)
+    done, failures = run_shown(outcomes, len(sources), "tomograms", name=lambda item: item.source.name, debug=debug)
+    files: dict[str, str] = {each.item.source.name: each.row["file"] for each in done}
     write_failures(out / "failed.csv", failures)
     evidence = collect(out, list(files.values()))
     suggestions, agree = rank(evidence, picker.objects), agreement(evidence, picker.objects)
@@ -203,8 +193,6 @@ def label_audit(
     Answers are kept as they are given; the same command goes on where it was stopped. The page writes the corrected
     labels back as a new session, as `cryogauge pick audit-apply` does.
     """
-    import webbrowser
-
     from cryogauge.pick.audit.session import AuditSession
     from cryogauge.score.labels.people import check_name
     from cryogauge.web.app import create_app, serve
@@ -216,10 +204,7 @@ def label_audit(
     session = AuditSession(folder, count)
 
     def ready(address: str) -> None:
-        print(address, flush=True)
-        tell("open this page to judge; Ctrl-C ends")
-        if browser:
-            webbrowser.open(address)
+        show_page(address, "open this page to judge; Ctrl-C ends", browser=browser)
 
     router = audit_router(session, annotator=annotator)
     serve(create_app("Audit labels", router, token=token), host=host, port=port, on_ready=ready)
@@ -240,13 +225,12 @@ def audit_apply(
     from cryogauge.pick.audit.store import DECISIONS, DecisionStore
     from cryogauge.records import BadInput
 
-    user, slash, session = save_as.partition("/")
-    if not (slash and user and session):
-        raise BadInput(f"--save-as {save_as} names no user and session", "write USER/SESSION, such as noisy/audited")
+    user, session = parse_place(save_as, "noisy/audited")
     record, _ = read_audit(folder)
-    if not (folder / DECISIONS).exists():
+    store = DecisionStore(folder / DECISIONS, record.labels) if (folder / DECISIONS).exists() else None
+    if store is None or store.rows().empty:
         raise BadInput(f"nothing was decided in {folder}", f"judge first: cryogauge label audit {folder}")
-    done = write_back(record, DecisionStore(folder / DECISIONS, record.labels), user, session)
+    done = write_back(record, store, user, session)
     if as_json:
         counts = {"added": done.added, "removed": done.removed, "renamed": done.renamed}
         print_json({**counts, "labels": len(done.picks), "without_angles": done.without_angles})

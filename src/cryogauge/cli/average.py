@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cryogauge.cli.options import PathsArgument, PixelSizeOption
+from cryogauge.cli.options import PathsArgument, PixelSizeOption, make_folder
 from cryogauge.cli.terminal import DebugOption, JsonOption, complain, print_json, tell
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def average(
     Writes average.mrc, half1.mrc, half2.mrc, fsc.csv, particles.csv (places, angles and scores as found) and
     report.html. Protein is bright in all of them. Exits with 1 when some tomograms could not be used.
     """
-    from cryogauge.cli.pick import _save_place
+    from cryogauge.cli.pick import save_place
     from cryogauge.cli.progress import resumable
-    from cryogauge.cli.score import find_sources, make_folder
+    from cryogauge.cli.score import find_sources
     from cryogauge.cli.tables import write_failures
     from cryogauge.pick.average import (
         AverageOrder,
@@ -118,7 +118,7 @@ def average(
     )
     from cryogauge.pick.batch import choose
 
-    project, to_user, to_session = _save_place(paths, save_as)
+    project, to_user, to_session = save_place(paths, save_as)
     sources = choose(find_sources(paths, out), kind)
     table = _picks(paths, picks, object_, user, session)
     order = AverageOrder(object_, radius or _radius(paths, object_), box, tilt_range, from_angles, most, seed)

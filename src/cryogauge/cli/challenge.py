@@ -7,8 +7,17 @@ import typer
 
 from cryogauge.cli.challenge_shrec import EXAMPLES as SHREC_EXAMPLES
 from cryogauge.cli.challenge_shrec import shrec
-from cryogauge.cli.options import BrowserOption, HostOption, PortOption, TokenOption
-from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
+from cryogauge.cli.options import BrowserOption, HostOption, PortOption, TokenOption, make_folder
+from cryogauge.cli.terminal import (
+    MARKUP,
+    DebugOption,
+    JsonOption,
+    examples,
+    output_console,
+    print_json,
+    show_page,
+    tell,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +109,7 @@ def score(
     for remark in found.remarks:
         tell(remark)
     if out is not None:
-        _make_folder(out)
+        make_folder(out)
         settings = {"truth": truth, "picks": picks, **_of_rules(rules), **_version(), "seed": seed}
         write_evaluation(out, found, settings)
         tell(f"{out / 'report.html'}")
@@ -149,7 +158,7 @@ def split(
     known = read_positions(truth, rules, user=truth_user, session=truth_session)
     counts = count_particles(known, rules.names, tomograms_of(truth))
     found = split_tomograms(counts, train=train, public=public, bins=bins, draws=draws, seed=seed)
-    _make_folder(out)
+    make_folder(out)
     settings = {"truth": truth, "train": train, "public": public, "bins": bins, "draws": draws, "seed": seed}
     write_split_pages(out, found, settings | _version())
     sizes = {name: int((found.table["subset"] == name).sum()) for name in SUBSETS}
@@ -201,7 +210,7 @@ def choose_beta(
     model = _picks_of(picks, rules, user, session)
     tried = _numbers(betas)
     found = choosing.choose_beta(known, model, rules, betas=tried, draws=draws, needed=needed, seed=seed)
-    _make_folder(out)
+    make_folder(out)
     settings = {"truth": truth, "picks": picks, "betas": betas, "draws": draws, "needed": needed, "seed": seed}
     write_beta(out, found, settings | _version())
     tell(f"{out / 'report.html'}")
@@ -255,7 +264,6 @@ def serve(
     was stopped.
     """
     import secrets
-    import webbrowser
     from urllib.parse import quote
 
     from cryogauge.pick.challenge.board import Board, Contest
@@ -274,14 +282,12 @@ def serve(
     contest = Contest.of(known, read_split(split), rules)
 
     def ready(address: str) -> None:
-        print(address, flush=True)
-        tell(f"{contest.told()}; Ctrl-C ends")
+        told = [f"{contest.told()}; Ctrl-C ends"]
         if not reveal:
             base, _, query = address.partition("?")
             query = f"{query}&" if query else ""
-            tell(f"private scores, for the organiser alone: {base}organiser?{query}key={quote(key, safe='')}")
-        if browser:
-            webbrowser.open(address)
+            told.append(f"private scores, for the organiser alone: {base}organiser?{query}key={quote(key, safe='')}")
+        show_page(address, *told, browser=browser)
 
     with Board(board, contest) as kept:
         router = leaderboard_router(kept, reveal=reveal, organiser_key=key)
@@ -340,9 +346,3 @@ def _version() -> dict[str, object]:
     from cryogauge import __version__
 
     return {"version": __version__}
-
-
-def _make_folder(out: Path) -> None:
-    from cryogauge.cli.score import make_folder
-
-    make_folder(out)

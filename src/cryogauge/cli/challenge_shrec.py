@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cryogauge.cli.options import make_folder
 from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
 
 if TYPE_CHECKING:
@@ -82,7 +83,6 @@ def _classes_table(found: "ShrecScore"):
 
 def _write(out: Path, found: "ShrecScore", settings: dict[str, object]) -> None:
     from cryogauge import __version__
-    from cryogauge.cli.score import make_folder
     from cryogauge.io.json_file import write_json_file
     from cryogauge.io.replace import replacing
 

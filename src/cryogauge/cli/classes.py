@@ -18,7 +18,7 @@ from cryogauge.cli.classes_views import (
     duplicates,
     orientations,
 )
-from cryogauge.cli.terminal import MARKUP, examples
+from cryogauge.cli.terminal import MARKUP, examples, help_alone
 
 classes_app = typer.Typer(
     help="Averages of 2-D classes: which are worth keeping, and why.",
@@ -33,9 +33,4 @@ classes_app.command(epilog=examples(*DUPLICATES_EXAMPLES))(duplicates)
 classes_app.command(epilog=examples(*COMPOSITION_EXAMPLES))(composition)
 classes_app.command(epilog=examples(*COMPARE_EXAMPLES))(compare)
 classes_app.command("calibrate-mass", epilog=examples(*CALIBRATE_EXAMPLES))(calibrate_mass)
-
-
-@classes_app.callback(invoke_without_command=True)
-def _without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
+classes_app.callback(invoke_without_command=True)(help_alone)

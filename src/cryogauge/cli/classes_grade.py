@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryogauge.cli.options import DeviceOption, PixelSizeOption
+from cryogauge.cli.options import (
+    ClassesArgument,
+    DeviceOption,
+    MassOption,
+    OtherWeightsOption,
+    PixelSizeOption,
+    make_folder,
+    torch_device,
+)
 from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
 
 if TYPE_CHECKING:
@@ -22,14 +30,7 @@ CALIBRATE_EXAMPLES = ("cryogauge classes calibrate-mass known.csv --out mass.jso
 
 
 def grade(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATHS...",
-            help="2-D classifications: RELION or cryoSPARC job folders, their files, EMAN2 or plain stacks.",
-            show_default=False,
-        ),
-    ],
+    paths: ClassesArgument,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for grades; one within it for each of several.")
     ],
@@ -37,14 +38,8 @@ def grade(
     iteration: Annotated[
         int | None, typer.Option("--iteration", metavar="N", min=0, help="Iteration of a job; the last by default.")
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", metavar="FILE", help="Weights (.safetensors) in place of those that come along."),
-    ] = None,
-    mass: Annotated[
-        Path | None,
-        typer.Option("--mass", metavar="FILE", help="Calibration by `classes calibrate-mass`; else the published one."),
-    ] = None,
+    model: OtherWeightsOption = None,
+    mass: MassOption = None,
     prior_offset: Annotated[
         bool,
         typer.Option("--prior-offset", help="Put the grade into rlnClassPriorOffsetY, where CryoSift's own tools do."),
@@ -58,10 +53,12 @@ def grade(
     Writes grades.csv, classes_graded.star (for relion_display), report.html and grades.json; of several inputs into a
     folder each, and jobs.csv with a row an input. Exits with 1 when an input could not be graded.
     """
+    import pandas as pd
+
     from cryogauge.classes.grade import write_grades
     from cryogauge.classes.mass import PUBLISHED_FACTOR, read_mass_factor
     from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
+    from cryogauge.io.replace import write_csv
 
     factor = PUBLISHED_FACTOR if mass is None else read_mass_factor(mass)
     folders = _folders(paths, out)
@@ -82,7 +79,7 @@ def grade(
                     progress.say(f"{path}: {note}")
             rows.append(row)
             progress.advance(failed=graded is None)
-    _write_jobs(out / "jobs.csv", rows)
+    write_csv(out / "jobs.csv", pd.DataFrame(rows), float_format=None)
     if as_json:
         print_json(rows)
     for row in rows:
@@ -90,7 +87,8 @@ def grade(
             tell(f"failed: {row['path']}: {row['message']}")
             tell(f"hint: {row['hint']}")
             continue
-        tell(f"{row['path']}: {row['classes']} classes, {row['kept_at_3.5']} of grade 3.5 or better")
+        classes = "1 class" if row["classes"] == 1 else f"{row['classes']} classes"
+        tell(f"{row['path']}: {classes}, {row['kept_at_3.5']} of grade 3.5 or better")
         if not as_json:
             print(row["grades"])
             print(row["report"])
@@ -145,15 +143,6 @@ def calibrate_mass(
         raise typer.Exit(1)
 
 
-def torch_device(wanted: str) -> str:
-    """The device that `--device` means here."""
-    if wanted != "auto":
-        return wanted
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _folders(paths: "Sequence[str]", out: Path) -> dict[str, Path]:
     """Where each input's files go: the folder itself for one, folders numbered and named as the inputs for several."""
     from cryogauge.records import BadInput
@@ -181,15 +170,6 @@ def _attempt(path: str, *, debug: bool, only: bool, **options: Any) -> "tuple[Gr
     grades = graded.grades["grade"]
     kept = int((grades <= KEEP_UP_TO).sum())
     return graded, row | {"classes": len(grades), "best_grade": round(float(grades.min()), 3), "kept_at_3.5": kept}
-
-
-def _write_jobs(path: Path, rows: "Sequence[dict[str, Any]]") -> None:
-    import pandas as pd
-
-    from cryogauge.io.replace import replacing
-
-    with replacing(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
 
 
 def _specimens(path: Path) -> "list[dict[str, Any]]":

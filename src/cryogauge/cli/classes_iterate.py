@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cryogauge.cli.options import DeviceOption
+from cryogauge.cli.options import DeviceOption, torch_device
 from cryogauge.cli.terminal import DebugOption, JsonOption, complain, print_json, tell
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def iterate(
     def grade(stack: "ClassStack") -> "pd.DataFrame":
         from cryogauge.classes.grade import grade_classes
 
-        return grade_classes(stack, model=model, device=_device(device))
+        return grade_classes(stack, model=model, device=torch_device(device))
 
     with resumable(), show_progress(len(steps_of(working, plan)), "steps") as progress:
         try:
@@ -197,7 +197,8 @@ def _tell(found: "Selection", as_json: bool) -> None:
         print(found.page)
     for each in found.counts():
         split = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in list(each.items())[3:])
-        tell(f"{each['round']}: {each['particles']} particles, {each['classes']} classes{': ' if split else ''}{split}")
+        classes = "1 class" if each["classes"] == 1 else f"{each['classes']} classes"
+        tell(f"{each['round']}: {each['particles']} particles, {classes}{': ' if split else ''}{split}")
     for batch in found.batches:
         tell(f"{batch.cutoff:g} or better: {len(batch.ids)} particles")
         if batch.failure:
@@ -247,11 +248,3 @@ def _grades(text: str | None) -> tuple[float, ...] | None:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(f"'{text}' is not grades such as 2.5,3.5,4.5") from None
-
-
-def _device(device: str) -> str:
-    if device != "auto":
-        return device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

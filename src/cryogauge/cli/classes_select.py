@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cryogauge.cli.options import DeviceOption, PixelSizeOption
+from cryogauge.cli.options import DeviceOption, PixelSizeOption, make_folder, torch_device
 from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
 
 if TYPE_CHECKING:
@@ -84,8 +84,6 @@ def _graded(source: Path, out: Path, pixel_size_A: float | None, model: Path | N
     """Grades from a folder that holds them, or made now and written into the folder of the selection."""
     from cryogauge.classes.grade import grade_path, write_grades
     from cryogauge.classes.select import GRADES, read_graded
-    from cryogauge.cli.classes_grade import torch_device
-    from cryogauge.cli.score import make_folder
     from cryogauge.records import BadInput
 
     folder = source.parent if source.name == GRADES else source
@@ -93,6 +91,9 @@ def _graded(source: Path, out: Path, pixel_size_A: float | None, model: Path | N
         if model is not None or pixel_size_A is not None:
             raise BadInput(f"{folder} is graded already", "leave --model and --pixel-size out, or give the job itself")
         return read_graded(folder)
+    several = sorted(folder.glob(f"*/{GRADES}")) if (folder / "jobs.csv").is_file() else []
+    if several:
+        raise BadInput(f"{folder} holds the grades of several jobs", f"give one of them, such as {several[0].parent}")
     graded = grade_path(source, pixel_size_A=pixel_size_A, model=model, device=torch_device(device))
     make_folder(out)
     write_grades(out, graded)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryogauge.cli.options import DeviceOption, PixelSizeOption
+from cryogauge.cli.options import DeviceOption, MassOption, PixelSizeOption, make_folder, torch_device
 from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
 
 if TYPE_CHECKING:
@@ -116,10 +116,7 @@ def composition(
     out: OutOption,
     cutoff: CutoffOption = None,
     pixel_size: PixelSizeOption = None,
-    mass: Annotated[
-        Path | None,
-        typer.Option("--mass", metavar="FILE", help="Calibration by `classes calibrate-mass`; else the published one."),
-    ] = None,
+    mass: MassOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -191,8 +188,6 @@ def _opened(
     from cryogauge import __version__
     from cryogauge.classes.grade import grade_classes
     from cryogauge.classes.select import GRADES, read_graded
-    from cryogauge.cli.classes_grade import torch_device
-    from cryogauge.cli.score import make_folder
     from cryogauge.io.classes import open_classes
     from cryogauge.records import BadInput
 

@@ -17,7 +17,7 @@ from cryogauge.cli.collect_scorer import EXAMPLES as SCORER_EXAMPLES
 from cryogauge.cli.collect_scorer import train_scorer
 from cryogauge.cli.collect_screen import EXAMPLES as SCREEN_EXAMPLES
 from cryogauge.cli.collect_screen import screen
-from cryogauge.cli.terminal import MARKUP, examples
+from cryogauge.cli.terminal import MARKUP, examples, help_alone
 
 collect_app = typer.Typer(
     help="Microscope sessions: grids screened unattended, squares and holes to image, exposures judged as they come.",
@@ -32,9 +32,4 @@ collect_app.command(epilog=examples(*SCREEN_EXAMPLES))(screen)
 collect_app.command("import", epilog=examples(*IMPORT_EXAMPLES))(import_dataset)
 collect_app.command(epilog=examples(*CHECK_EXAMPLES))(check)
 collect_app.command(epilog=examples(*EXPORT_EXAMPLES))(export)
-
-
-@collect_app.callback(invoke_without_command=True)
-def _without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
+collect_app.callback(invoke_without_command=True)(help_alone)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cryogauge.cli.options import PixelSizeOption
+from cryogauge.cli.options import PixelSizeOption, make_folder
 from cryogauge.cli.terminal import DebugOption, JsonOption, complain, print_json, tell
 
 if TYPE_CHECKING:
@@ -156,7 +156,6 @@ def _run(
     ptolemy: bool,
     as_json: bool,
 ) -> None:
-    from cryogauge.cli.score import make_folder
     from cryogauge.collect.targets.batch import write_found
     from cryogauge.collect.targets.ptolemy import ptolemy_holes, ptolemy_squares
     from cryogauge.records import BadInput

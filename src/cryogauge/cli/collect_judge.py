@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryogauge.cli.options import GainOption, PixelSizeOption, whole_path
+from cryogauge.cli.options import GainOption, OtherWeightsOption, PixelSizeOption, make_folder, whole_path
 from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
 
 if TYPE_CHECKING:
@@ -52,10 +52,7 @@ def judge(
         ),
     ] = None,
     gain: GainOption = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", metavar="FILE", help="Weights (.safetensors) in place of those that come along."),
-    ] = None,
+    model: OtherWeightsOption = None,
     judge_too: Annotated[
         list[str] | None,
         typer.Option("--judge", metavar="NAME", help="A judge of a plug-in, or several: its numbers become columns."),
@@ -72,8 +69,7 @@ def judge(
     from dataclasses import asdict
 
     from cryogauge import __version__
-    from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
+    from cryogauge.cli.progress import run_shown
     from cryogauge.cli.tables import write_failures
     from cryogauge.collect.judge.batch import find_exposures, fits_of_table, judge_batch
     from cryogauge.collect.judge.classify import SHIPPED
@@ -83,7 +79,6 @@ def judge(
     from cryogauge.io.json_file import write_json_file
     from cryogauge.learn.weights import checksum
     from cryogauge.records import BadInput
-    from cryogauge.report import Failure
 
     if ctf not in ("own", "ctffind") and not ctf.endswith(".star"):
         raise BadInput(f"--ctf {ctf} fits nothing", "own, ctffind, or a micrographs_ctf.star")
@@ -99,18 +94,12 @@ def judge(
     exposures = find_exposures(paths)
     used = {"version": __version__, **asdict(settings), "ctf": ctf, "weights_checksum": checksum(weights)}
     make_folder(out)
-    rows, failures = [], []
-    with resumable(), show_progress(len(exposures), "exposures") as progress:
-        for outcome in judge_batch(exposures, out, settings, weights, fits=fits, workers=workers):
-            progress.count(outcome.item.name, outcome, debug=debug)
-            if outcome.failure is None:
-                rows.append(outcome.row)
-            else:
-                failures.append(Failure(outcome.item.name, outcome.failure.message, outcome.failure.hint))
+    outcomes = judge_batch(exposures, out, settings, weights, fits=fits, workers=workers)
+    done, failures = run_shown(outcomes, len(exposures), "exposures", debug=debug)
     write_failures(out / "failed.csv", failures)
     write_json_file(out / "settings.json", used)
-    if rows:
-        table = write_exposures(out, rows, failures, used)
+    if done:
+        table = write_exposures(out, [each.row for each in done], failures, used)
         if as_json:
             print_json({
                 "exposures": table.to_dict("records"), "failed": [asdict(f) for f in failures], "out": out,
@@ -118,6 +107,10 @@ def judge(
         else:
             output_console().print(_ranked(table.to_dict("records")))
         tell(f"{int((table['score'] >= GOOD).sum())} of {len(table)} exposures score {GOOD:g} or better")
+        unknown = int(table["pixel_size_A"].isna().sum())
+        if unknown:
+            tell(f"{unknown} of {len(table)} exposures have no pixel size, so that nothing of them is told in Å: "
+                 "give it by --pixel-size")  # fmt: skip
         tell(f"report: {out / 'report.html'}")
     if failures:
         raise typer.Exit(1)

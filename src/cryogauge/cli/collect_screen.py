@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cryogauge.cli.options import make_folder
 from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
 
 EXAMPLES = (
@@ -32,7 +33,6 @@ def screen(
     unless started by nohup) leave the microscope safe and say why.
     """
     from cryogauge.classes.on_the_fly import class_eye
-    from cryogauge.cli.score import make_folder
     from cryogauge.collect.screen.page import GRIDS
     from cryogauge.collect.screen.run import screen as run
     from cryogauge.collect.screen.session import Eyes

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cryogauge.cli.options import make_folder
 from cryogauge.cli.terminal import DebugOption, JsonOption, complain, tell
 
 _ORIGINAL = "original"
@@ -26,9 +27,7 @@ def demo(
 
     Exits with 1 when a spoilt copy ranks above the original.
     """
-    from cryogauge.cli.progress import show_progress
-    from cryogauge.cli.score import find_sources, make_folder, ranked, show_scored, write_outputs
-    from cryogauge.cli.scoring import score_all
+    from cryogauge.cli.score import find_sources, ranked, score_all, show_scored, write_outputs
     from cryogauge.jobs import threads_each
     from cryogauge.score import ScoreSettings, weights_checksum
 
@@ -47,10 +46,7 @@ def demo(
     )
     checksum = weights_checksum(settings)
     sources = find_sources([str(tomograms)], scores)
-    with show_progress(len(sources), "tomograms") as progress:
-        scored = score_all(
-            sources, scores, settings, weights_checksum=checksum, workers=1, progress=progress, debug=debug
-        )
+    scored = score_all(sources, scores, settings, weights_checksum=checksum, workers=1, debug=debug)
     show_scored(scores, scored, write_outputs(scores, scored, settings, checksum), as_json=as_json)
     if scored.failures:
         raise typer.Exit(1)
@@ -65,7 +61,6 @@ def _make_tomograms(simulated: Path, tomograms: Path) -> None:
     """One simulated tomogram and its spoilt copies; what an earlier run has made is kept."""
     import numpy as np
 
-    from cryogauge.cli.score import make_folder
     from cryogauge.imaging.degrade import add_noise, blur, widen_wedge
     from cryogauge.io import open_volume, write_mrc
     from cryogauge.simulate import SimulationSettings, simulate_tilt_series

@@ -13,15 +13,19 @@ from cryogauge.cli.options import (
     DeviceOption,
     FilterOption,
     GainOption,
+    ResultsOption,
     SeriesWorkersOption,
+    SliceModelOption,
     ThicknessOption,
     VoxelOption,
+    make_folder,
     whole_path,
 )
+from cryogauge.cli.progress import run_shown, series_failures
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
 
 if TYPE_CHECKING:
-    from cryogauge.jobs import Outcome
+    from cryogauge.report import Failure
     from cryogauge.score.dose.batch import DoseItem, DoseSettings
 
 dose_app = typer.Typer(
@@ -45,9 +49,6 @@ SeriesArgument = Annotated[
         help="Tilt series with dose fractions (.mdoc, stacks with an .mdoc, RELION STAR), folders, globs.",
         show_default=False,
     ),
-]
-OutOption = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it does only what is missing.")
 ]
 HalvingsOption = Annotated[
     int | None,
@@ -91,7 +92,7 @@ ScratchOption = Annotated[
 def split(
     context: typer.Context,
     paths: SeriesArgument,
-    out: OutOption,
+    out: ResultsOption,
     halvings: HalvingsOption = None,
     doses: DosesOption = "",  # type: ignore[assignment] the parser makes a tuple of it
     cumulative: CumulativeOption = "",  # type: ignore[assignment]
@@ -114,14 +115,15 @@ def split(
     1 when some series could not be split.
     """
     settings = _settings(context.params)
-    outcomes = _run(_items(paths, out, settings), out, study=False, workers=workers, debug=debug)
-    done = {o.item.name: {**o.row, "folder": str(out / o.row["folder"])} for o in outcomes if o.failure is None}
+    rows, failures = _run(_items(paths, out, settings), out, study=False, workers=workers, debug=debug)
+    done = {name: {**row, "folder": str(out / row["folder"])} for name, row in rows.items()}
     if as_json:
-        print_json({"series": done, "failed": _failures(outcomes)})
+        print_json({"series": done, "failed": series_failures(failures)})
     else:
         for name, row in done.items():
             print(f"{name}: {row['tomograms']} tomograms of {row['total_e_A2']:g} e⁻/Å² in {row['folder']}")
-    _finish(outcomes)
+    if failures:
+        raise typer.Exit(1)
 
 
 @dose_app.command(
@@ -134,7 +136,7 @@ def split(
 def study(
     context: typer.Context,
     paths: SeriesArgument,
-    out: OutOption,
+    out: ResultsOption,
     halvings: HalvingsOption = None,
     doses: DosesOption = "",  # type: ignore[assignment] the parser makes a tuple of it
     cumulative: CumulativeOption = "",  # type: ignore[assignment]
@@ -147,9 +149,7 @@ def study(
     alignment: AlignmentOption = None,
     total: TotalOption = None,
     scratch: ScratchOption = None,
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
-    ] = "compact",
+    model: SliceModelOption = "compact",
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="Weights for a model that ships without.")
     ] = None,
@@ -172,8 +172,9 @@ def study(
 
     settings = _settings(context.params)
     checksum = weights_checksum(ScoreSettings(model=settings.model, weights=settings.weights))
-    outcomes = _run(_items(paths, out, settings), out, study=True, workers=workers, debug=debug, checksum=checksum)
-    studies = [load_study(out / outcome.row["folder"]) for outcome in outcomes if outcome.failure is None]
+    items = _items(paths, out, settings)
+    rows, failures = _run(items, out, study=True, workers=workers, debug=debug, checksum=checksum)
+    studies = [load_study(out / row["folder"]) for row in rows.values()]
     if studies:
         used = {"version": __version__, "weights_checksum": checksum, **asdict(settings)}
         write_json_file(out / "settings.json", used)
@@ -181,12 +182,13 @@ def study(
         found: dict[str, Any] = {"series": len(studies), **advice(findings)}
         write_json_file(out / "advice.json", found)
         if as_json:
-            print_json({**found, "failed": _failures(outcomes), "report": out / "report.html"})
+            print_json({**found, "failed": series_failures(failures), "report": out / "report.html"})
         else:
             for line in findings.lines():
                 print(line)
         tell(f"{len(studies)} studied; report: {out / 'report.html'}")
-    _finish(outcomes)
+    if failures:
+        raise typer.Exit(1)
 
 
 def _settings(given: Mapping[str, Any]) -> "DoseSettings":
@@ -229,28 +231,12 @@ def _items(paths: list[str], out: Path, settings: "DoseSettings") -> "list[DoseI
 
 def _run(
     items: "list[DoseItem]", out: Path, *, study: bool, workers: int, debug: bool, checksum: str = ""
-) -> "list[Outcome[DoseItem]]":
-    from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
+) -> "tuple[dict[str, dict[str, Any]], list[Failure]]":
+    """Rows of what was done, by the series' names, and what failed; both in the order of the names."""
     from cryogauge.score.dose.batch import dose_batch
 
     make_folder(out)
-    outcomes = []
-    with resumable(), show_progress(len(items), "tilt series") as progress:
-        for outcome in dose_batch(items, out, study=study, weights_checksum=checksum, workers=workers):
-            progress.count(outcome.item.name, outcome, debug=debug)
-            outcomes.append(outcome)
-    return sorted(outcomes, key=lambda outcome: outcome.item.name)
-
-
-def _failures(outcomes: "list[Outcome[DoseItem]]") -> list[dict[str, str]]:
-    return [
-        {"series": o.item.name, "message": o.failure.message, "hint": o.failure.hint}
-        for o in outcomes
-        if o.failure is not None
-    ]
-
-
-def _finish(outcomes: "list[Outcome[DoseItem]]") -> None:
-    if any(outcome.failure is not None for outcome in outcomes):
-        raise typer.Exit(1)
+    outcomes = dose_batch(items, out, study=study, weights_checksum=checksum, workers=workers)
+    done, failures = run_shown(outcomes, len(items), "tilt series", debug=debug)
+    rows = {each.item.name: each.row for each in sorted(done, key=lambda each: each.item.name)}
+    return rows, sorted(failures, key=lambda each: each.tomogram)

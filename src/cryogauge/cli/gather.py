@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cryogauge.cli.options import ResultsOption, make_folder
 from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ def _range(text: str) -> tuple[float, float]:
 
 
 def gather(
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it does only what is missing."),
-    ],
+    out: ResultsOption,
     per_eukaryote: Annotated[
         int, typer.Option("--per-eukaryote", metavar="N", min=0, help="Tomograms of each eukaryotic species.")
     ] = 15,
@@ -74,7 +72,6 @@ def gather(
     wrong.
     """
     from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
     from cryogauge.cli.tables import write_failures
     from cryogauge.score.choice import Selection
     from cryogauge.score.excerpt import Part

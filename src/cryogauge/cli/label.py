@@ -15,7 +15,16 @@ from cryogauge.cli.label_classes import (
 )
 from cryogauge.cli.label_classes import LABEL_EXAMPLES as CLASSES_EXAMPLES
 from cryogauge.cli.options import BrowserOption, HostOption, PathsArgument, PixelSizeOption, PortOption, TokenOption
-from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
+from cryogauge.cli.terminal import (
+    MARKUP,
+    DebugOption,
+    JsonOption,
+    examples,
+    output_console,
+    print_json,
+    show_page,
+    tell,
+)
 
 if TYPE_CHECKING:
     from cryogauge.score.labels.session import LabelSession
@@ -73,8 +82,6 @@ def label_slices(
 
     Labels are kept as they are given; the same command goes on where it was stopped.
     """
-    import webbrowser
-
     from cryogauge.score.labels.people import check_name
     from cryogauge.score.labels.store import LabelStore
     from cryogauge.web.app import create_app, serve
@@ -85,10 +92,7 @@ def label_slices(
     check_reach(host, token)
 
     def ready(address: str) -> None:
-        print(address, flush=True)
-        tell("open this page to label; Ctrl-C ends")
-        if browser:
-            webbrowser.open(address)
+        show_page(address, "open this page to label; Ctrl-C ends", browser=browser)
 
     with LabelStore(labels) as store:
         session = _make_session(store, paths, scores, per_tomogram, pixel_size, seed)

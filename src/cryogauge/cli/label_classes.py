@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cryogauge.cli.options import BrowserOption, HostOption, PixelSizeOption, PortOption, TokenOption
-from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, tell
+from cryogauge.cli.options import BrowserOption, ClassesArgument, HostOption, PixelSizeOption, PortOption, TokenOption
+from cryogauge.cli.terminal import DebugOption, JsonOption, output_console, print_json, show_page, tell
 
 if TYPE_CHECKING:
     from cryogauge.records import ClassStack
@@ -27,14 +27,7 @@ _LabelsArgument = Annotated[
 
 
 def label_classes(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATHS...",
-            help="2-D classifications: RELION or cryoSPARC job folders, their files, EMAN2 or plain stacks.",
-            show_default=False,
-        ),
-    ],
+    paths: ClassesArgument,
     labels: Annotated[
         str, typer.Option("--labels", metavar="FILE", help="SQLite file or PostgreSQL URL that keeps the grades.")
     ],
@@ -53,8 +46,6 @@ def label_classes(
 
     Grades are kept as they are given; the same command goes on where it was stopped.
     """
-    import webbrowser
-
     from cryogauge.classes.labels.session import ClassLabelSession
     from cryogauge.classes.labels.store import ClassLabelStore
     from cryogauge.score.labels.people import check_name
@@ -67,10 +58,7 @@ def label_classes(
     stacks = _stacks(paths, pixel_size)
 
     def ready(address: str) -> None:
-        print(address, flush=True)
-        tell("open this page to grade; Ctrl-C ends")
-        if browser:
-            webbrowser.open(address)
+        show_page(address, "open this page to grade; Ctrl-C ends", browser=browser)
 
     with ClassLabelStore(labels) as store:
         files = [str(Path(stack.source).absolute()) for stack in stacks]

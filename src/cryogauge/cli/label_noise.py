@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cryogauge.cli.options import parse_size
+from cryogauge.cli.options import make_folder, parse_place, parse_size
 from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
 
 EXAMPLES = (
@@ -86,7 +86,6 @@ def label_noise(
     Writes the labels into the copick project under another user, and labels.csv, removed.csv and noise.json, which say
     what was done to each. The true picks stay as they are.
     """
-    from cryogauge.cli.score import make_folder
     from cryogauge.io.copick import is_config, open_project
     from cryogauge.io.picks import read_picks_as
     from cryogauge.records import CZII_OBJECTS, BadInput
@@ -116,7 +115,7 @@ def label_noise(
         kinds = CZII_OBJECTS
         name, place = f"{source.stem}-{seed}", ("", "")
     else:
-        place = _place(save_as or f"{NOISY_USER}/{seed}")
+        place = parse_place(save_as or f"{NOISY_USER}/{seed}", "noisy/1")
         truth = true_picks(project, user=user, session=session, into=place)
         kinds = project.objects
         name = f"{place[0]}-{place[1]}"
@@ -182,13 +181,3 @@ def _rates(given: dict[str, list[str] | None]) -> dict:
         for kind, rate in own.items():
             kinds.setdefault(kind, {})[name] = rate
     return rates | {"kinds": kinds}
-
-
-def _place(text: str) -> tuple[str, str]:
-    """``USER/SESSION``."""
-    from cryogauge.records import BadInput
-
-    user, slash, session = text.partition("/")
-    if not (user and slash and session):
-        raise BadInput(f"--save-as {text} names no user and session", "write USER/SESSION, such as noisy/1")
-    return user, session

@@ -1,4 +1,4 @@
-"""Options that several commands have in common, most of them about tilt series."""
+"""What several commands have in common: options, how they are read, and the output folder."""
 
 import math
 from pathlib import Path
@@ -49,6 +49,43 @@ TokenOption = Annotated[
     typer.Option("--token", envvar="CRYOGAUGE_TOKEN", help="Secret that every visitor needs.", show_default=False),
 ]
 BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")]
+StageMinutesOption = Annotated[
+    float, typer.Option("--stage-minutes", metavar="MIN", min=0.1, help="Stop after about this long.")
+]
+ResultsOption = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it does only what is missing.")
+]
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),
+]
+SliceModelOption = Annotated[
+    str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
+]
+SliceWeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE", help="Weights (.safetensors) for a model that ships without."),
+]
+OtherWeightsOption = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="FILE", help="Weights (.safetensors) in place of those that come along."),
+]
+ClassesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATHS...",
+        help="2-D classifications: RELION or cryoSPARC job folders, their files, EMAN2 or plain stacks.",
+        show_default=False,
+    ),
+]
+MassOption = Annotated[
+    Path | None,
+    typer.Option("--mass", metavar="FILE", help="Calibration by `classes calibrate-mass`; else the published one."),
+]
+TurnsOption = Annotated[
+    bool, typer.Option("--turns", help="Average over half turns of the tomogram: better, at four times the cost.")
+]
+DataSeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same data.")]
 
 
 def _positive(value: float | None) -> float | None:
@@ -70,6 +107,26 @@ def whole_path(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
+def make_folder(out: Path) -> None:
+    """Make the output folder; raises ``BadInput`` where that cannot be."""
+    from cryogauge.records import BadInput
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "refused").lower()
+        raise BadInput(f"cannot make the folder {out}: {reason}", "give another folder by --out") from error
+
+
+def torch_device(wanted: str) -> str:
+    """The device that `--device` means here."""
+    if wanted != "auto":
+        return wanted
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def parse_size(text: str) -> tuple[int, int, int]:
     """Three numbers of voxels, parted by commas."""
     parts = text.split(",")
@@ -77,3 +134,13 @@ def parse_size(text: str) -> tuple[int, int, int]:
         raise typer.BadParameter(f"'{text}' is not three positive numbers of voxels such as 128,512,512")
     z, y, x = (int(part) for part in parts)
     return z, y, x
+
+
+def parse_place(text: str, example: str) -> tuple[str, str]:
+    """``USER/SESSION`` of ``--save-as``; raises ``BadInput`` for anything else, with an example."""
+    from cryogauge.records import BadInput
+
+    user, slash, session = text.partition("/")
+    if not (user and slash and session):
+        raise BadInput(f"--save-as {text} names no user and session", f"write USER/SESSION, such as {example}")
+    return user, session

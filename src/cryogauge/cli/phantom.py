@@ -1,16 +1,12 @@
 """``cryogauge simulate phantom``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cryogauge.cli.options import parse_size
-from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
-
-if TYPE_CHECKING:
-    from cryogauge.jobs import Outcome
-    from cryogauge.simulate.phantom.project import PhantomItem
+from cryogauge.cli.options import DataSeedOption, make_folder, parse_size
+from cryogauge.cli.terminal import DebugOption, JsonOption, print_files
 
 EXAMPLES = (
     "cryogauge simulate phantom --out phantoms --count 7",
@@ -44,7 +40,7 @@ def phantom(
         str,
         typer.Option("--types", metavar="LIST", help="Tomograms to write, of wbp, wbp-even, wbp-odd and ctfdeconv."),
     ] = "wbp,wbp-even,wbp-odd",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same data.")] = 0,
+    seed: DataSeedOption = 0,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time.")] = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -55,26 +51,14 @@ def phantom(
     62.9 e⁻/Å². Exits with 1 when some could not be made.
     """
     from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
     from cryogauge.simulate.phantom import PhantomSettings, simulate_phantoms
 
     settings = PhantomSettings(shape=size, voxel_size_A=voxel_size, maps=maps, crowding=crowding)
     kinds = tuple(kind.strip() for kind in types.split(",") if kind.strip())
     make_folder(out)
-    failed = 0
     with resumable(), show_progress(count, "phantoms") as progress:
-
-        def advance(outcome: "Outcome[PhantomItem]") -> None:
-            nonlocal failed
-            failed += outcome.failure is not None
-            progress.count(outcome.item.name, outcome, debug=debug)
-
+        advance = progress.counter(debug=debug)
         written = simulate_phantoms(out, count, settings, seed=seed, kinds=kinds, workers=workers, on_outcome=advance)
-    if as_json:
-        print_json(written)
-    else:
-        for what, path in written.items():
-            print(f"{what}: {path}")
-        tell(f"{count - failed} of {count} phantoms are in {out}")
-    if failed:
+    print_files(written, f"{count - progress.failed} of {count} phantoms are in {out}", as_json=as_json)
+    if progress.failed:
         raise typer.Exit(1)

@@ -1,15 +1,24 @@
 """``cryogauge pick``."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from cryogauge.cli.audit import APPLY_EXAMPLES, AUDIT_EXAMPLES, audit, audit_apply
 from cryogauge.cli.average import EXAMPLES as AVERAGE_EXAMPLES
 from cryogauge.cli.average import average
-from cryogauge.cli.options import DeviceOption, PathsArgument, PixelSizeOption, TomogramWorkersOption, parse_size
-from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
+from cryogauge.cli.options import (
+    DeviceOption,
+    PathsArgument,
+    PixelSizeOption,
+    TomogramWorkersOption,
+    TurnsOption,
+    make_folder,
+    parse_place,
+    parse_size,
+)
+from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, help_alone, print_json, tell
 
 pick_app = typer.Typer(
     help="Particles in tomograms: where they are, in whose file.",
@@ -30,12 +39,7 @@ _BY_ENDING = {
     ".cmm": "chimerax",
     ".csv": "cryogauge",
 }
-
-
-@pick_app.callback(invoke_without_command=True)
-def _without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
+pick_app.callback(invoke_without_command=True)(help_alone)
 
 
 def _objects(texts: list[str]) -> dict[int, str]:
@@ -193,9 +197,7 @@ def predict(
         str | None, typer.Option("--type", metavar="TYPE", help="Type of a copick project's tomograms to pick.")
     ] = None,
     pixel_size: PixelSizeOption = None,
-    all_turns: Annotated[
-        bool, typer.Option("--turns", help="Average over half turns of the tomogram: better, at four times the cost.")
-    ] = False,
+    all_turns: TurnsOption = False,
     keep_all: Annotated[
         bool, typer.Option("--all", help="Keep picks below their kind's threshold too, to choose thresholds later.")
     ] = False,
@@ -213,16 +215,15 @@ def predict(
     Writes picks.csv (Å from the corner, scores), a file a tomogram that no threshold has cut, and report.html;
     `cryogauge pick convert` makes of them what others read. Exits with 1 when some tomograms could not be picked.
     """
-    from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import find_sources, make_folder
+    from cryogauge.cli.progress import run_shown
+    from cryogauge.cli.score import find_sources
     from cryogauge.cli.tables import write_failures
     from cryogauge.pick.batch import PickSettings, choose, collect, pick_batch
     from cryogauge.pick.model import load_picker
     from cryogauge.pick.page import write_picked
     from cryogauge.pick.shipped import SHIPPED, picker_weights
-    from cryogauge.report import Failure
 
-    project, user, session = _save_place(paths, save_as)
+    project, user, session = save_place(paths, save_as)
     sources = choose(find_sources(paths, out), kind)
     weights = [picker_weights(each).absolute() for each in model or [SHIPPED]]
     picker = load_picker(weights)
@@ -235,17 +236,10 @@ def predict(
         tell(f"no threshold was chosen for {', '.join(picker.uncut)}: all of their picks are kept")
     make_folder(out)
     settings = PickSettings(tuple(map(str, weights)), pixel_size, all_turns, device)
-    rows: dict[str, dict[str, Any]] = {}
-    failures: list[Failure] = []
-    with resumable(), show_progress(len(sources), "tomograms") as progress:
-        for outcome in pick_batch(sources, out.absolute(), settings, workers=workers):
-            name = outcome.item.source.name
-            progress.count(name, outcome, debug=debug)
-            if outcome.failure is None:
-                rows[name] = outcome.row
-            else:
-                failures.append(Failure(name, outcome.failure.message, outcome.failure.hint))
-    rows = {source.name: rows[source.name] for source in sources if source.name in rows}
+    outcomes = pick_batch(sources, out.absolute(), settings, workers=workers)
+    done, failures = run_shown(outcomes, len(sources), "tomograms", name=lambda item: item.source.name, debug=debug)
+    found = {each.item.source.name: each.row for each in done}
+    rows = {source.name: found[source.name] for source in sources if source.name in found}
     picks = collect(out, [row["file"] for row in rows.values()], picker, keep_all=keep_all)
     write_failures(out / "failed.csv", failures)
     pictures = {
@@ -277,17 +271,14 @@ def predict(
         raise typer.Exit(1)
 
 
-def _save_place(paths: list[str], save_as: str | None) -> tuple[str | None, str, str]:
+def save_place(paths: list[str], save_as: str | None) -> tuple[str | None, str, str]:
     """Which copick project to write into, and as whose picks; raises ``BadInput`` for none."""
     from cryogauge.io.copick import PREFIX, is_config
     from cryogauge.records import BadInput
 
     if save_as is None:
         return None, "", ""
-    user, slash, session = save_as.partition("/")
     config = paths[0].removeprefix(PREFIX).partition("#")[0]
     if len(paths) != 1 or not is_config(Path(config)):
         raise BadInput("--save-as writes into a copick project", "give one copick configuration as PATHS")
-    if not (slash and user and session):
-        raise BadInput(f"--save-as {save_as} names no user and session", "write USER/SESSION, such as cryogauge/1")
-    return config, user, session
+    return config, *parse_place(save_as, "cryogauge/1")

@@ -3,9 +3,9 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -13,6 +13,9 @@ from cryogauge.cli.terminal import tell
 
 if TYPE_CHECKING:
     from cryogauge.jobs import Outcome
+    from cryogauge.report import Failure
+
+Item = TypeVar("Item")
 
 
 class Progress:
@@ -56,6 +59,10 @@ class Progress:
         if failure.hint:
             self.say(f"hint: {failure.hint}")
 
+    def counter(self, *, debug: bool) -> "Callable[[Outcome[Any]], None]":
+        """:meth:`count` for a batch that tells of each outcome, of items that have a name."""
+        return lambda outcome: self.count(outcome.item.name, outcome, debug=debug)
+
     def line(self) -> str:
         """How far it is, in a sentence."""
         text = f"{self.done} of {self.total} {self._what}"
@@ -75,6 +82,49 @@ def resumable(text: str = "what was done is kept; run the same command again to 
     except KeyboardInterrupt:
         tell(f"interrupted: {text}")
         raise typer.Exit(130) from None
+
+
+def run_shown(
+    outcomes: "Iterable[Outcome[Item]]",
+    total: int,
+    what: str,
+    *,
+    name: Callable[[Item], str] = lambda item: item.name,  # type: ignore[attr-defined] of items that have one
+    debug: bool,
+) -> "tuple[list[Outcome[Item]], list[Failure]]":
+    """Run a batch to its end and show how far it is.
+
+    Parameters
+    ----------
+    outcomes
+        What the batch yields.
+    total, what
+        As of :func:`show_progress`.
+    name
+        What an item is called.
+    debug
+        Print the traceback of each failure.
+
+    Returns
+    -------
+    What was done, in the order of finishing, and the rows of ``failed.csv``.
+    """
+    from cryogauge.report import Failure
+
+    done, failures = [], []
+    with resumable(), show_progress(total, what) as progress:
+        for outcome in outcomes:
+            progress.count(name(outcome.item), outcome, debug=debug)
+            if outcome.failure is None:
+                done.append(outcome)
+            else:
+                failures.append(Failure(name(outcome.item), outcome.failure.message, outcome.failure.hint))
+    return done, failures
+
+
+def series_failures(failures: "Iterable[Failure]") -> list[dict[str, str]]:
+    """Tilt series that failed, as JSON tells of them."""
+    return [{"series": each.tomogram, "message": each.message, "hint": each.hint} for each in failures]
 
 
 @contextmanager

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, output_console, print_json, tell
+from cryogauge.cli.terminal import (
+    MARKUP,
+    DebugOption,
+    JsonOption,
+    examples,
+    help_alone,
+    output_console,
+    print_json,
+    tell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +28,7 @@ project_app = typer.Typer(
     rich_markup_mode=MARKUP,
     epilog=examples("cryogauge project show copick.json"),
 )
-
-
-@project_app.callback(invoke_without_command=True)
-def _without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
+project_app.callback(invoke_without_command=True)(help_alone)
 
 
 @project_app.command(

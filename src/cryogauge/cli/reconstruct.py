@@ -13,6 +13,7 @@ from cryogauge.cli.options import (
     SeriesWorkersOption,
     ThicknessOption,
     VoxelOption,
+    make_folder,
     whole_path,
 )
 from cryogauge.cli.terminal import DebugOption, JsonOption, print_json
@@ -49,8 +50,7 @@ def reconstruct(
     An alignment is taken over, never redone. Tomograms of cryogauge's own coarse alignment are named ..._preview.mrc.
     Exits with 1 when some could not be made.
     """
-    from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
+    from cryogauge.cli.progress import run_shown, series_failures
     from cryogauge.io import find_tilt_series
     from cryogauge.score.reconstructed import ReconstructItem, ReconstructSettings, reconstruct_batch
 
@@ -59,21 +59,14 @@ def reconstruct(
     )
     items = [ReconstructItem(each.name, each.uri, out.absolute(), settings) for each in find_tilt_series(paths)]
     make_folder(out)
-    made, failed = {}, []
-    with resumable(), show_progress(len(items), "tilt series") as progress:
-        for outcome in reconstruct_batch(items, out, workers=workers):
-            progress.count(outcome.item.name, outcome, debug=debug)
-            if outcome.failure is None:
-                made[outcome.item.name] = {**outcome.row, "file": str(out / outcome.row["file"])}
-            else:
-                failure = outcome.failure
-                failed.append({"series": outcome.item.name, "message": failure.message, "hint": failure.hint})
+    done, failures = run_shown(reconstruct_batch(items, out, workers=workers), len(items), "tilt series", debug=debug)
+    made = {each.item.name: {**each.row, "file": str(out / each.row["file"])} for each in done}
     if as_json:
-        print_json({"tomograms": made, "failed": failed})
+        print_json({"tomograms": made, "failed": series_failures(failures)})
     else:
         for name in sorted(made):
             row = made[name]
             print(f"{row['file']}: {' × '.join(map(str, row['shape']))} voxels of {row['voxel_size_A']:.2f} Å, "
                   f"aligned by {row['alignment']}")  # fmt: skip
-    if failed:
+    if failures:
         raise typer.Exit(1)

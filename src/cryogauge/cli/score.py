@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryogauge.cli.options import DeviceOption, PixelSizeOption, TomogramWorkersOption
+from cryogauge.cli.options import (
+    DeviceOption,
+    PixelSizeOption,
+    ResultsOption,
+    SettingsOption,
+    SliceModelOption,
+    SliceWeightsOption,
+    TomogramWorkersOption,
+    make_folder,
+)
 from cryogauge.cli.terminal import DebugOption, JsonOption, is_given, output_console, print_json, tell
 
 if TYPE_CHECKING:
@@ -27,18 +36,10 @@ def score(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help="Folder for the results; run again, it does only what is missing."),
-    ],
+    out: ResultsOption,
     pixel_size: PixelSizeOption = None,
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
-    ] = "compact",
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", metavar="FILE", help="Weights (.safetensors) for a model that ships without."),
-    ] = None,
+    model: SliceModelOption = "compact",
+    weights: SliceWeightsOption = None,
     local_map: Annotated[
         bool, typer.Option("--local-map/--no-local-map", help="Keep a map of the quality within each slice.")
     ] = True,
@@ -47,10 +48,7 @@ def score(
     ] = False,
     workers: TomogramWorkersOption = 1,
     device: DeviceOption = "auto",
-    settings_file: Annotated[
-        Path | None,
-        typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),
-    ] = None,
+    settings_file: SettingsOption = None,
     select: Annotated[
         str | None,
         typer.Option(
@@ -99,8 +97,6 @@ def score(
             debug=debug,
         )
         return
-    from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.scoring import score_all
     from cryogauge.cli.tables import read_settings
     from cryogauge.jobs import threads_each
     from cryogauge.score import ScoreSettings, weights_checksum
@@ -127,22 +123,36 @@ def score(
     if before and not {"model", "weights"} & given and before["weights_checksum"] != checksum:
         tell(f"note: the weights are not those that {settings_file} was written with")
     make_folder(out)
-    with resumable(), show_progress(len(sources), "tomograms") as progress:
-        scored = score_all(
-            sources,
-            out,
-            settings,
-            weights_checksum=checksum,
-            workers=workers,
-            progress=progress,
-            debug=debug,
-        )
+    scored = score_all(sources, out, settings, weights_checksum=checksum, workers=workers, debug=debug)
     report = write_outputs(out, scored, settings, checksum)
     show_scored(out, scored, report, as_json=as_json)
     if select is not None or export:
         export_selected(out, scored, select, export or ["csv"], export_from)
     if scored.failures:
         raise typer.Exit(1)
+
+
+def score_all(
+    sources: "Sequence[TomogramSource]",
+    out: Path,
+    settings: "ScoreSettings",
+    *,
+    weights_checksum: str,
+    workers: int,
+    debug: bool,
+) -> "Scored":
+    """Judge what :func:`cryogauge.score.batch.score_batch` takes, and show how far it is."""
+    from cryogauge.cli.progress import resumable, show_progress
+    from cryogauge.score.batch import Scored, score_batch
+
+    scored = Scored()
+    with resumable(), show_progress(len(sources), "tomograms") as progress:
+        for outcome in score_batch(
+            sources, out.absolute(), settings, weights_checksum=weights_checksum, workers=workers
+        ):
+            progress.count(outcome.item.source.name, outcome, debug=debug)
+            scored.add(outcome)
+    return scored
 
 
 def find_sources(paths: "list[str]", out: Path, *, pictures: bool = False) -> "list[TomogramSource]":
@@ -159,17 +169,6 @@ def find_sources(paths: "list[str]", out: Path, *, pictures: bool = False) -> "l
             f"no tomogram in {' '.join(paths)}", "give files or folders with .mrc, .rec, .hdf, .zarr or .tif in them"
         )
     return sources
-
-
-def make_folder(out: Path) -> None:
-    """Make the output folder; raises ``BadInput`` where that cannot be."""
-    from cryogauge.records import BadInput
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or "refused").lower()
-        raise BadInput(f"cannot make the folder {out}: {reason}", "give another folder by --out") from error
 
 
 def write_outputs(out: Path, scored: "Scored", settings: "ScoreSettings", checksum: str) -> Path:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cryogauge.cli.options import BrowserOption, HostOption, PortOption, TokenOption
-from cryogauge.cli.terminal import DebugOption, tell
+from cryogauge.cli.options import BrowserOption, HostOption, PortOption, TokenOption, make_folder
+from cryogauge.cli.terminal import DebugOption, show_page
 
 EXAMPLES = (
     "cryogauge serve --data /data/cryogauge",
@@ -64,11 +64,9 @@ def serve(
     secret, only those with --drive-token steer a session.
     """
     import contextlib
-    import webbrowser
     from urllib.parse import quote
 
     from cryogauge.classes.shipped import grader_weights
-    from cryogauge.cli.score import make_folder
     from cryogauge.records import BadInput
     from cryogauge.web.app import create_app
     from cryogauge.web.app import serve as serve_app
@@ -87,12 +85,10 @@ def serve(
     options = (*others, "--start", str(grader_weights(None)), "--minutes", f"{train_minutes:g}")
 
     def ready(address: str) -> None:
-        print(address, flush=True)
+        told = ["open this page; Ctrl-C ends"]
         if drive_token is not None:
-            tell(f"to drive: {address.partition('?')[0]}?token={quote(drive_token, safe='')}")
-        tell("open this page; Ctrl-C ends")
-        if browser:
-            webbrowser.open(address)
+            told.insert(0, f"to drive: {address.partition('?')[0]}?token={quote(drive_token, safe='')}")
+        show_page(address, *told, browser=browser)
 
     with contextlib.ExitStack() as opened:
         if data is not None:

@@ -1,13 +1,13 @@
 """``cryogauge simulate``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from cryogauge.cli.label_noise import EXAMPLES as LABEL_NOISE_EXAMPLES
 from cryogauge.cli.label_noise import label_noise
-from cryogauge.cli.options import parse_size
+from cryogauge.cli.options import DataSeedOption, FilterOption, SettingsOption, make_folder, parse_size
 from cryogauge.cli.phantom import EXAMPLES as PHANTOM_EXAMPLES
 from cryogauge.cli.phantom import phantom
 from cryogauge.cli.simulate_classes import EXAMPLES as CLASSES_EXAMPLES
@@ -16,23 +16,14 @@ from cryogauge.cli.simulate_grid import EXAMPLES as GRID_EXAMPLES
 from cryogauge.cli.simulate_grid import grid
 from cryogauge.cli.simulate_shrec import EXAMPLES as SHREC_EXAMPLES
 from cryogauge.cli.simulate_shrec import shrec
-from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, is_given, print_json, tell
-
-if TYPE_CHECKING:
-    from cryogauge.jobs import Outcome
-    from cryogauge.simulate.dataset import DatasetItem
+from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, help_alone, is_given, print_files
 
 simulate_app = typer.Typer(
     help="Make ground truth: tilt series, tomograms, class averages and grids that are known to the last molecule.",
     rich_markup_mode=MARKUP,
     epilog=examples("cryogauge simulate tilt-series --out cell --specimen cell --seed 1"),
 )
-
-
-@simulate_app.callback(invoke_without_command=True)
-def _without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
+simulate_app.callback(invoke_without_command=True)(help_alone)
 
 
 #: Parameters of ``tilt-series`` by what they set; in the options' own units but for the defocus.
@@ -99,18 +90,13 @@ def tilt_series(
     ] = 0.0,
     frames: Annotated[int, typer.Option("--frames", metavar="N", min=2, help="Dose fractions of each tilt.")] = 8,
     keep_frames: Annotated[bool, typer.Option("--keep-frames", help="Write the dose fractions too.")] = False,
-    filter_: Annotated[
-        Literal["ramp", "exact", "sirt"], typer.Option("--filter", help="Filter of the reconstruction.")
-    ] = "ramp",
+    filter_: FilterOption = "ramp",
     density: Annotated[
         list[Path] | None,
         typer.Option("--density", metavar="FILE", help="Density map (MRC) or model (PDB, mmCIF) to place; repeatable."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same data.")] = 0,
-    settings: Annotated[
-        Path | None,
-        typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),
-    ] = None,
+    seed: DataSeedOption = 0,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -121,7 +107,6 @@ def tilt_series(
     """
     from dataclasses import replace
 
-    from cryogauge.cli.score import make_folder
     from cryogauge.simulate import SimulationSettings, read_settings, simulate_tilt_series
 
     values = {field: context.params[name] for name, field in _FIELDS.items()}
@@ -132,7 +117,8 @@ def tilt_series(
         given = {field: values[field] for name, field in _FIELDS.items() if is_given(context, name)}
         chosen = replace(read_settings(settings), **given)
     make_folder(out)
-    _show(simulate_tilt_series(chosen, out), as_json=as_json)
+    written = simulate_tilt_series(chosen, out)
+    print_files(written, f"{len(written)} written", as_json=as_json)
 
 
 @simulate_app.command(
@@ -161,22 +147,15 @@ def dataset(
     Exits with 1 when some could not be made.
     """
     from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
     from cryogauge.simulate import find_recipe, read_recipe, simulate_dataset
 
     total = count or read_recipe(find_recipe(recipe)).count
     make_folder(out)
-    failed = 0
     with resumable(), show_progress(total, "tomograms") as progress:
-
-        def advance(outcome: "Outcome[DatasetItem]") -> None:
-            nonlocal failed
-            failed += outcome.failure is not None
-            progress.count(outcome.item.name, outcome, debug=debug)
-
+        advance = progress.counter(debug=debug)
         written = simulate_dataset(recipe, out, workers, count=count, on_outcome=advance)
-    _show(written, as_json=as_json)
-    if failed:
+    print_files(written, f"{len(written)} written", as_json=as_json)
+    if progress.failed:
         raise typer.Exit(1)
 
 
@@ -185,12 +164,3 @@ simulate_app.command("shrec", epilog=examples(*SHREC_EXAMPLES))(shrec)
 simulate_app.command("classes", epilog=examples(*CLASSES_EXAMPLES))(classes)
 simulate_app.command("grid", epilog=examples(*GRID_EXAMPLES))(grid)
 simulate_app.command("label-noise", epilog=examples(*LABEL_NOISE_EXAMPLES))(label_noise)
-
-
-def _show(written: dict[str, Path], *, as_json: bool) -> None:
-    if as_json:
-        print_json(written)
-        return
-    for what, path in written.items():
-        print(f"{what}: {path}")
-    tell(f"{len(written)} written")

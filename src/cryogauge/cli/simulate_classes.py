@@ -1,15 +1,12 @@
 """``cryogauge simulate classes``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
-
-if TYPE_CHECKING:
-    from cryogauge.jobs import Outcome
-    from cryogauge.simulate.classes.batch import ClassSetItem
+from cryogauge.cli.options import DataSeedOption, make_folder
+from cryogauge.cli.terminal import DebugOption, JsonOption, print_files
 
 EXAMPLES = (
     "cryogauge simulate classes --out classes",
@@ -35,7 +32,7 @@ def classes(
     number: Annotated[
         int | None, typer.Option("--classes", metavar="K", min=1, help="Classes a job; 10 to 50, or 10 of RELION's.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same data.")] = 0,
+    seed: DataSeedOption = 0,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Jobs at a time.")] = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -45,7 +42,6 @@ def classes(
     Exits with 1 when some could not be made.
     """
     from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
     from cryogauge.simulate.classes import ClassSetSettings
     from cryogauge.simulate.classes.batch import simulate_class_sets, write_set_sheet
     from cryogauge.simulate.classes.relion import RelionSettings
@@ -57,22 +53,11 @@ def classes(
     else:
         settings = ClassSetSettings(classes=(number, number) if number else (10, 50), maps=found)
     make_folder(out)
-    failed = 0
     with resumable(), show_progress(count, "jobs") as progress:
-
-        def advance(outcome: "Outcome[ClassSetItem]") -> None:
-            nonlocal failed
-            failed += outcome.failure is not None
-            progress.count(outcome.item.name, outcome, debug=debug)
-
+        advance = progress.counter(debug=debug)
         written = simulate_class_sets(out, count, settings, seed=seed, workers=workers, on_outcome=advance)
-    if failed < count:
+    if progress.failed < count:
         written |= {"sheet": write_set_sheet(out)}
-    if as_json:
-        print_json(written)
-    else:
-        for what, path in written.items():
-            print(f"{what}: {path}")
-        tell(f"{count - failed} of {count} jobs are in {out}")
-    if failed:
+    print_files(written, f"{count - progress.failed} of {count} jobs are in {out}", as_json=as_json)
+    if progress.failed:
         raise typer.Exit(1)

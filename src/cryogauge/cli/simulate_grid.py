@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from cryogauge.cli.terminal import DebugOption, JsonOption, is_given, print_json, tell
+from cryogauge.cli.options import SettingsOption, make_folder
+from cryogauge.cli.terminal import DebugOption, JsonOption, is_given, print_files
 
 EXAMPLES = (
     "cryogauge simulate grid --out grid",
@@ -62,10 +63,7 @@ def grid(
         int, typer.Option("--exposure-size", metavar="PX", min=256, max=8192, help="Edge of an exposure in pixels.")
     ] = 2048,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same grid.")] = 0,
-    settings: Annotated[
-        Path | None,
-        typer.Option("--settings", metavar="FILE", help="settings.json of an earlier run; options change its values."),
-    ] = None,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -76,7 +74,6 @@ def grid(
     """
     from dataclasses import replace
 
-    from cryogauge.cli.score import make_folder
     from cryogauge.simulate.grid import GridSettings
     from cryogauge.simulate.grid.product import read_grid_settings, simulate_grid
     from cryogauge.simulate.grid.varied import drawn_settings
@@ -92,9 +89,4 @@ def grid(
     written = simulate_grid(
         out, chosen, number, squares=squares, holes=holes, exposures=exposures, exposure_px=exposure_size
     )
-    if as_json:
-        print_json(written)
-        return
-    for what, path in written.items():
-        print(f"{what}: {path}")
-    tell(f"{len(written)} written")
+    print_files(written, f"{len(written)} written", as_json=as_json)

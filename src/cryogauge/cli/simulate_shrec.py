@@ -1,16 +1,12 @@
 """``cryogauge simulate shrec``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cryogauge.cli.options import parse_size
-from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
-
-if TYPE_CHECKING:
-    from cryogauge.jobs import Outcome
-    from cryogauge.simulate.shrec.batch import ShrecItem
+from cryogauge.cli.options import DataSeedOption, make_folder, parse_size
+from cryogauge.cli.terminal import DebugOption, JsonOption, print_files
 
 EXAMPLES = (
     "cryogauge simulate shrec --out shrec",
@@ -40,7 +36,7 @@ def shrec(
     crowding: Annotated[
         float, typer.Option("--crowding", metavar="X", help="Particles relative to SHREC's numbers.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same data.")] = 0,
+    seed: DataSeedOption = 0,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tomograms at a time.")] = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -50,25 +46,14 @@ def shrec(
     Exits with 1 when some could not be made.
     """
     from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
     from cryogauge.simulate.shrec import ShrecSettings, simulate_shrec
 
     settings = ShrecSettings(shape=size, maps=tuple(maps or ()), crowding=crowding)
     make_folder(out)
-    failed = 0
     with resumable(), show_progress(count, "tomograms") as progress:
-
-        def advance(outcome: "Outcome[ShrecItem]") -> None:
-            nonlocal failed
-            failed += outcome.failure is not None
-            progress.count(outcome.item.name, outcome, debug=debug)
-
+        advance = progress.counter(debug=debug)
         written = simulate_shrec(out, count, settings, seed=seed, workers=workers, on_outcome=advance)
-    if as_json:
-        print_json(written)
-    else:
-        for what, path in written.items():
-            print(f"{what}: {path}")
-        tell(f"{count - failed} of {count} tomograms are in {out}; the test is model_{count - 1}")
-    if failed:
+    made = count - progress.failed
+    print_files(written, f"{made} of {count} tomograms are in {out}; the test is model_{count - 1}", as_json=as_json)
+    if progress.failed:
         raise typer.Exit(1)

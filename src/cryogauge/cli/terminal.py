@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -32,6 +33,17 @@ def tell(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def show_page(address: str, *told: str, browser: bool) -> None:
+    """Say where a page is served, as data, and what there is to tell of it; open it if asked for."""
+    print(address, flush=True)
+    for line in told:
+        tell(line)
+    if browser:
+        import webbrowser
+
+        webbrowser.open(address)
+
+
 def output_console() -> "Console":
     """A console for data: as wide as the terminal, or wide where there is none."""
     from rich.console import Console
@@ -42,6 +54,16 @@ def output_console() -> "Console":
 def print_json(value: Any) -> None:
     """Strict JSON on stdout: what is not a number becomes null."""
     print(json.dumps(_strict(value), indent=2, ensure_ascii=False, default=str))
+
+
+def print_files(written: Mapping[str, Path], summary: str, *, as_json: bool) -> None:
+    """The files that were written, by what they are, and a line about them; or JSON alone."""
+    if as_json:
+        print_json(written)
+        return
+    for what, path in written.items():
+        print(f"{what}: {path}")
+    tell(summary)
 
 
 def _strict(value: Any) -> Any:
@@ -63,3 +85,9 @@ def is_given(context: typer.Context, name: str) -> bool:
     """Whether a parameter was typed, and is not merely its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
+
+
+def help_alone(context: typer.Context) -> None:
+    """Print the help of a group that is called without a command."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())

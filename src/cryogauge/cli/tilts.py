@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from cryogauge.cli.options import whole_path
+from cryogauge.cli.options import make_folder, whole_path
 from cryogauge.cli.terminal import output_console, print_json, tell
 
 
@@ -24,30 +24,21 @@ def score_tilts(
     from rich.table import Table
 
     from cryogauge import __version__
-    from cryogauge.cli.progress import resumable, show_progress
-    from cryogauge.cli.score import make_folder
+    from cryogauge.cli.progress import run_shown
     from cryogauge.cli.tables import write_failures
     from cryogauge.io import find_tilt_series
     from cryogauge.io.json_file import write_json_file
-    from cryogauge.report import Failure
     from cryogauge.score.tilt_batch import TiltItem, TiltSettings, tilt_batch, write_tilts
 
     settings = TiltSettings(pixel_size_A, whole_path(alignment), gain=whole_path(gain))
     items = [TiltItem(each.name, each.uri, out.absolute(), settings) for each in find_tilt_series(paths)]
     make_folder(out)
-    folders, failures = [], []
-    with resumable(), show_progress(len(items), "tilt series") as progress:
-        for outcome in tilt_batch(items, out, workers=workers):
-            progress.count(outcome.item.name, outcome, debug=debug)
-            if outcome.failure is None:
-                folders.append(out / outcome.row["folder"])
-            else:
-                failures.append(Failure(outcome.item.name, outcome.failure.message, outcome.failure.hint))
+    done, failures = run_shown(tilt_batch(items, out, workers=workers), len(items), "tilt series", debug=debug)
     write_failures(out / "failed.csv", failures)
     used = {"version": __version__, **asdict(settings)}
     write_json_file(out / "settings.json", used)
-    if folders:
-        table = write_tilts(out, sorted(folders), failures, used)
+    if done:
+        table = write_tilts(out, sorted(out / each.row["folder"] for each in done), failures, used)
         left_out = table[~table["keep"]]
         if as_json:
             print_json({

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cryogauge.cli.options import DeviceOption
+from cryogauge.cli.options import DeviceOption, StageMinutesOption, make_folder
 from cryogauge.cli.terminal import MARKUP, DebugOption, examples, tell
 from cryogauge.cli.train_classes import EXAMPLES as CLASSES_EXAMPLES
 from cryogauge.cli.train_classes import train_class_grader
@@ -77,9 +77,7 @@ def train_slice_quality(
             "--per-category", metavar="N", min=1, help="Slices of each category, in place of the paper's 2500."
         ),
     ] = None,
-    stage_minutes: Annotated[
-        float, typer.Option("--stage-minutes", metavar="MIN", min=0.1, help="Stop after about this long.")
-    ] = 55.0,
+    stage_minutes: StageMinutesOption = 55.0,
     debug: DebugOption = False,
 ) -> None:
     """Train a slice-quality network from people's labels, from simulation, or from both, a stage at a time.
@@ -88,7 +86,6 @@ def train_slice_quality(
     by `cryogauge score --model DIR/compact.safetensors` (or resnet101.safetensors). `--preset` chooses the network.
     """
     from cryogauge.cli.progress import resumable
-    from cryogauge.cli.score import make_folder
     from cryogauge.records import BadInput
     from cryogauge.score.train import Order, train_slice_quality
     from cryogauge.simulate import find_recipe
@@ -207,9 +204,7 @@ def train_picker(
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed draws the same patches.")] = 0,
     device: DeviceOption = "auto",
-    stage_minutes: Annotated[
-        float, typer.Option("--stage-minutes", metavar="MIN", min=0.1, help="Stop after about this long.")
-    ] = 55.0,
+    stage_minutes: StageMinutesOption = 55.0,
     debug: DebugOption = False,
 ) -> None:
     """Train a network to find particles, from picks that can be trusted, a stage at a time.
@@ -218,7 +213,6 @@ def train_picker(
     the score from which a pick is kept is chosen on it. Pick with the weights by `cryogauge pick predict`.
     """
     from cryogauge.cli.progress import resumable
-    from cryogauge.cli.score import make_folder
     from cryogauge.pick.labelled import LabelledSource
     from cryogauge.pick.presets import find_preset, varied
     from cryogauge.pick.shipped import picker_weights

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cryogauge.cli.options import DeviceOption
+from cryogauge.cli.options import DeviceOption, StageMinutesOption, make_folder
 from cryogauge.cli.terminal import DebugOption, tell
 
 EXAMPLES = (
@@ -42,9 +42,7 @@ def train_class_grader(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Draws what is kept out, and the start.")] = 0,
     device: DeviceOption = "auto",
-    stage_minutes: Annotated[
-        float, typer.Option("--stage-minutes", metavar="MIN", min=0.1, help="Stop after about this long.")
-    ] = 55.0,
+    stage_minutes: StageMinutesOption = 55.0,
     debug: DebugOption = False,
 ) -> None:
     """Train a network to grade class averages, a stage at a time.
@@ -54,7 +52,6 @@ def train_class_grader(
     """
     from cryogauge.classes.train import Order, train_grader
     from cryogauge.cli.progress import resumable
-    from cryogauge.cli.score import make_folder
     from cryogauge.records import BadInput
 
     if minutes is not None and steps is not None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cryogauge.cli.options import make_folder
 from cryogauge.cli.terminal import MARKUP, DebugOption, JsonOption, examples, print_json, tell
 from cryogauge.cli.validate_maps import FSC_EXAMPLES, Q_SCORE_EXAMPLES, RESLOG_EXAMPLES, fsc, q_score, reslog
 
@@ -52,7 +53,6 @@ def validate_slice_quality(
     """
     from cryogauge import __version__
     from cryogauge.cli.progress import show_progress
-    from cryogauge.cli.score import make_folder
     from cryogauge.jobs import Failure, explain, threads_each
     from cryogauge.records import BadInput, CryogaugeError
     from cryogauge.score.accuracy import Compared, compare

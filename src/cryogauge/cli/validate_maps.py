@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cryogauge.cli.options import PixelSizeOption
+from cryogauge.cli.options import PixelSizeOption, make_folder
 from cryogauge.cli.terminal import DebugOption, JsonOption, print_json, tell
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ def fsc(
     from cryogauge import __version__
     from cryogauge.classes.map_quality.fsc import compare_with_map, compare_with_model, write_agreement
     from cryogauge.classes.map_quality.inputs import read_map
-    from cryogauge.cli.score import make_folder
 
     if (model is None) == (other is None):
         raise typer.BadParameter("give one of --model and --other")
@@ -122,7 +121,6 @@ def q_score(
     from cryogauge import __version__
     from cryogauge.classes.map_quality.inputs import read_map
     from cryogauge.classes.map_quality.q_score import score_model, write_q_scores
-    from cryogauge.cli.score import make_folder
 
     volume = read_map(density, pixel_size)
     scored = score_model(volume, model, resolution_A=resolution, sigma_A=sigma)
@@ -172,7 +170,6 @@ def reslog(
     from cryogauge import __version__
     from cryogauge.classes.map_quality.reslog import fit_selections
     from cryogauge.classes.map_quality.reslog_page import write_reslog
-    from cryogauge.cli.score import make_folder
     from cryogauge.records import BadInput
 
     tables: list[pd.DataFrame] = []

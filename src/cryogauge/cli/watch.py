@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryogauge.cli.options import GainOption, PixelSizeOption, whole_path
+from cryogauge.cli.options import (
+    GainOption,
+    PixelSizeOption,
+    SliceModelOption,
+    SliceWeightsOption,
+    make_folder,
+    whole_path,
+)
 from cryogauge.cli.terminal import DebugOption, tell
 
 if TYPE_CHECKING:
@@ -72,13 +79,8 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Judge what is complete, then end; no page.")] = False,
     gain: GainOption = None,
     pixel_size: PixelSizeOption = None,
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="compact, resnet101, or a .safetensors file of weights.")
-    ] = "compact",
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", metavar="FILE", help="Weights (.safetensors) for a model that ships without."),
-    ] = None,
+    model: SliceModelOption = "compact",
+    weights: SliceWeightsOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Score what lands in a folder, as it lands, and show the session on a live page.
@@ -87,7 +89,6 @@ def watch(
     Kill it at any moment and start it again: nothing is lost or done twice. Every event is a line of feed.jsonl in
     the output folder. Ends at Ctrl-C, or with --once: then with 1 when something could not be judged.
     """
-    from cryogauge.cli.score import make_folder
     from cryogauge.jobs import threads_each
     from cryogauge.records import BadInput
     from cryogauge.score import ScoreSettings, weights_checksum

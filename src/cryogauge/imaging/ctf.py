@@ -7,6 +7,8 @@ Sign: at low frequencies an underfocused image has a negative CTF, so protein, w
 comes out dark. The image is ``1 + 2 · F⁻¹[CTF · F[phase]]`` for a phase shift of the beam in radians.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -112,3 +114,38 @@ def ctf_2d(
         phase_shift_deg=phase_shift_deg,
         b_factor_A2=b_factor_A2,
     ).astype(np.float32)
+
+
+def across_tilt(
+    at: Callable[[float], NDArray[np.float32]],
+    shape: tuple[int, int],
+    pixel_size_A: float,
+    defocus_A: float,
+    tilt_deg: float,
+    strip_A: float,
+) -> NDArray[np.float32]:
+    """Image of a specimen tilted about y: strips along the tilt axis, blended linearly, have their own defocus.
+
+    Parameters
+    ----------
+    at
+        The image ``(y, x)`` at one underfocus in Å.
+    shape
+        Its shape.
+    pixel_size_A
+        Edge of its pixel.
+    defocus_A
+        Underfocus in its middle; smaller towards +x for a positive tilt.
+    tilt_deg
+        Tilt of the specimen.
+    strip_A
+        By how much the underfocus changes over a strip, at most nine of them.
+    """
+    lean = np.tan(np.deg2rad(tilt_deg))
+    count = int(min(9, np.ceil(abs(lean) * shape[1] * pixel_size_A / strip_A) + 1))
+    x = (np.arange(shape[1]) - (shape[1] - 1) / 2) / (shape[1] / 2)
+    image = np.zeros(shape, dtype=np.float32)
+    for node in np.linspace(-1, 1, count):
+        weight = np.clip(1.0 - np.abs(x - node) * (count - 1) / 2, 0.0, 1.0).astype(np.float32)
+        image += weight * at(defocus_A - lean * node * shape[1] / 2 * pixel_size_A)
+    return image

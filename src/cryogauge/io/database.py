@@ -1,6 +1,6 @@
 """Tables in SQLite, or in PostgreSQL by its URL: made once, of one version, with the database's errors as ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from cryogauge.records import BadInput, Retryable
 
 #: Inserting what may be there already is not in the common language.
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+#: Rows written in one statement: SQLite takes some thousand parameters.
+_CHUNK = 500
 #: Two that come first at once must not both make the tables.
 _ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(1129730097)"}
 
@@ -68,7 +70,7 @@ class Database:
         self._schema = schema
         self._engine = _engine(str(place), schema, create)
         self.name = self._engine.url.render_as_string(hide_password=True).removeprefix("sqlite:///")
-        self.insert = _INSERTS[self._engine.dialect.name]
+        self._insert = _INSERTS[self._engine.dialect.name]
         with ExitStack() as undo:
             undo.callback(self._engine.dispose)
             self._prepare(create)
@@ -99,6 +101,46 @@ class Database:
         except DBAPIError as error:
             raise _told(self.name, self._schema, error) from error
 
+    def upsert(
+        self, table: sa.Table, rows: Sequence[Mapping[str, Any]], key: tuple[str, ...]
+    ) -> dict[tuple[Any, ...], int]:
+        """Insert rows, or bring up to date those that are there.
+
+        Parameters
+        ----------
+        table
+            With a column ``id``.
+        rows
+            All of the same columns; of several with one key the last counts.
+        key
+            The columns by which a row is known, which are unique in the table.
+
+        Returns
+        -------
+        ``{key: id}`` of the rows given.
+        """
+        by_key = {tuple(row[name] for name in key): dict(row) for row in rows}
+        unique = [by_key[each] for each in sorted(by_key)]  # two that write in one order cannot wait for each other
+        told = [*(table.c[name] for name in key), table.c.id]
+        found: dict[tuple[Any, ...], int] = {}
+        with self.transaction() as connection:
+            for first in range(0, len(unique), _CHUNK):
+                chunk = unique[first : first + _CHUNK]
+                statement = self._insert(table).values(chunk)
+                updated = {name: statement.excluded[name] for name in chunk[0] if name not in key}
+                statement = statement.on_conflict_do_update(index_elements=key, set_=updated)
+                found |= {tuple(row[:-1]): row[-1] for row in connection.execute(statement.returning(*told))}
+        return found
+
+    def insert_once(self, table: sa.Table, row: Mapping[str, Any]) -> bool:
+        """Insert a row; False when there is one already that it must not repeat, which stays."""
+        try:
+            with self.transaction() as connection:
+                connection.execute(sa.insert(table).values(dict(row)))
+        except IntegrityError:
+            return False
+        return True
+
     def _prepare(self, create: bool) -> None:
         schema, mark = self._schema, self._schema.mark
         with self.transaction(alone=create) as connection:
@@ -108,7 +150,7 @@ class Database:
                     raise BadInput(f"{self.name} holds no {schema.holds}", f"give what `{schema.written_by}` wrote")
                 for table in schema.tables.sorted_tables:
                     connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-                connection.execute(self.insert(mark).values(version=schema.version).on_conflict_do_nothing())
+                connection.execute(self._insert(mark).values(version=schema.version).on_conflict_do_nothing())
             version = connection.execute(sa.select(mark.c.version)).scalar()
         if version != schema.version:
             raise BadInput(

@@ -1,9 +1,7 @@
 """From what a person names to the tomograms meant."""
 
 import glob
-import logging
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +9,9 @@ from pathlib import Path
 
 from cryogauge.io import copick
 from cryogauge.io.formats import PICTURE_SUFFIXES, is_local, known_suffixes
+from cryogauge.io.named import in_list, natural, walk_visible, without_comment
 from cryogauge.io.zarr import is_zarr
 from cryogauge.records import BadInput
-
-_log = logging.getLogger("cryogauge.io")
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def find_tomograms(inputs: Sequence[str | Path], *, pictures: bool = False) -> l
     """
     suffixes = known_suffixes() + (PICTURE_SUFFIXES if pictures else ())
     uris = {_identity(uri): uri for each in inputs for uri in _expand(str(each), suffixes)}
-    ordered = sorted(uris.values(), key=_natural)
+    ordered = sorted(uris.values(), key=natural)
     return [TomogramSource(uri, name) for uri, name in zip(ordered, _names(ordered), strict=True)]
 
 
@@ -85,18 +82,12 @@ def _expand(item: str, suffixes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _in_folder(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
-    def unreadable(error: OSError) -> None:
-        if Path(error.filename) == folder:
-            raise BadInput(f"the folder {folder} may not be read", "ask its owner for permission") from error
-        _log.warning("the folder %s may not be read and is left out", error.filename)
-
     found = []
-    for parent, folders, files in os.walk(folder, onerror=unreadable):
-        visible = sorted(name for name in folders if not name.startswith("."))
-        inside = [name for name in visible if is_zarr(Path(parent, name))]
-        folders[:] = [name for name in visible if name not in inside]
-        inside += [name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
-        found += [str(Path(parent, name)) for name in inside]
+    for parent, folders, files in walk_visible(folder):
+        inside = [name for name in folders if is_zarr(parent / name)]
+        folders[:] = [name for name in folders if name not in inside]
+        inside += [name for name in files if name.lower().endswith(suffixes)]
+        found += [str(parent / name) for name in inside]
     if not found:
         raise BadInput(f"no tomogram lies in {folder}", f"known are {' '.join(suffixes)}")
     return found
@@ -111,36 +102,17 @@ def _by_pattern(pattern: str, suffixes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _in_list(path: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not a text file", "a list has one path a line") from error
-    items = [line.partition("#")[0].strip() if not line.startswith(copick.PREFIX) else line.strip() for line in lines]
-    if not any(items):
-        raise BadInput(f"the list {path} is empty", "a list has one path a line")
-    for number, item in enumerate(items, 1):
-        if not item:
-            continue
-        if Path(item).suffix.lower() == ".txt":
-            raise BadInput(f"{path}, line {number}: a list may not name another list ({item})")
-        try:
-            if item.startswith(copick.PREFIX):
-                yield from _expand(copick.PREFIX + str(path.parent / item.removeprefix(copick.PREFIX)), suffixes)
-            else:
-                yield from _expand(str(path.parent / item) if is_local(item) else item, suffixes)
-        except BadInput as error:
-            raise BadInput(f"{path}, line {number}: {error.message}", error.hint) from error
+    def expand(item: str) -> Iterator[str]:
+        if item.startswith(copick.PREFIX):
+            return _expand(copick.PREFIX + str(path.parent / item.removeprefix(copick.PREFIX)), suffixes)
+        return _expand(str(path.parent / item) if is_local(item) else item, suffixes)
+
+    return in_list(path, expand, lambda line: line.strip() if line.startswith(copick.PREFIX) else without_comment(line))
 
 
 def _identity(uri: str) -> str:
     """One value for all ways of writing the same path."""
     return os.path.realpath(uri) if is_local(uri) else uri
-
-
-def _natural(uri: str) -> list[tuple[int, str]]:
-    """Runs of digits count as numbers."""
-    parts = re.split(r"(\d+)", uri)
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
 def _names(uris: Sequence[str]) -> list[str]:

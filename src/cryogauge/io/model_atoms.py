@@ -20,6 +20,11 @@ ATOM_COLUMNS = (
 MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 
 
+def is_model(path: str | Path) -> bool:
+    """Whether a name is that of a PDB or mmCIF model, packed or not."""
+    return str(path).lower().removesuffix(".gz").endswith(MODEL_SUFFIXES)
+
+
 def read_atoms(path: str | Path) -> pd.DataFrame:
     """Atoms of the first model as deposited: no assembly is built, of alternative places the first is taken.
 
@@ -43,8 +48,7 @@ def read_atoms(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path} does not exist", "give a PDB or mmCIF file")
-    plain = path.with_suffix("") if path.suffix == ".gz" else path
-    if plain.suffix.lower() not in MODEL_SUFFIXES:
+    if not is_model(path):
         raise BadInput(f"{path} is no model by its name", f"known are {' '.join(MODEL_SUFFIXES)}, also with .gz")
     try:
         structure = gemmi.read_structure(str(path))

@@ -42,11 +42,13 @@ def read_picture(
     Raises
     ------
     BadInput
-        When the file is missing, damaged, of another kind, or holds more than one picture.
+        When the file is missing, a folder, damaged, of another kind, or holds more than one picture.
     """
     path = Path(path)
     check_given(pixel_size_A, absurd_A)
     try:
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder, not a picture", "give the pictures in it")
         if not path.is_file():
             raise BadInput(f"{path} does not exist", "check the path")
         if MRC.recognises(str(path)):
@@ -71,7 +73,9 @@ def _pixel_size(source: str, stated_A: Sequence[float] | None, pixel_size_A: flo
 
 
 def _several(path: Path, count: int) -> BadInput:
-    return BadInput(f"{path} holds {count} pictures, not one", "score it without --slices")
+    return BadInput(
+        f"{path} holds {count} pictures, not one", "give a file of one; several are a stack, a movie or a tomogram"
+    )
 
 
 def _read_mrc(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:

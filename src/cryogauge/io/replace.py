@@ -5,9 +5,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cryogauge.records import BadInput, Retryable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -44,3 +48,15 @@ def replacing(path: Path) -> Iterator[Path]:
         raise BadInput(f"{path} cannot be written: {reason}", "choose a folder that exists and is yours") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = "%.6g") -> None:
+    """Write a table as CSV without its index, whole or not at all; numbers in full where there is no format.
+
+    Raises
+    ------
+    BadInput, Retryable
+        As :func:`replacing` does.
+    """
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format=float_format)

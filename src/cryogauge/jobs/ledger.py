@@ -57,6 +57,13 @@ class LedgerKey:
         return hashlib.sha256("\0".join(astuple(self)).encode()).hexdigest()[:12]
 
 
+def settings_digest(settings: Mapping[str, Any]) -> str:
+    """Hash of settings, of JSON types, that can change a result, and of the version, which can too."""
+    from cryogauge import __version__
+
+    return hashlib.sha256(json.dumps({"version": __version__, **settings}, sort_keys=True).encode()).hexdigest()
+
+
 class Ledger:
     """Results of a batch, kept in ``path``; only the process that drives the batch opens it.
 

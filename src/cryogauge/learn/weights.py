@@ -97,7 +97,7 @@ def read_card(path: Path) -> ModelCard:
         given = json.loads(card.read_text())
         return ModelCard(**{**given, "limits": tuple(given.get("limits", ()))})
     except FileNotFoundError as error:
-        raise BadInput(f"the weights {path} have no model card {card.name} beside them") from error
+        raise BadInput(f"the weights {path} have no model card {card.name} beside them", "copy both files") from error
     except (json.JSONDecodeError, TypeError) as error:
         raise BadInput(f"the model card {card} cannot be read: {error}") from error
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 #: Shown where a value does not apply.
 NOTHING = "–"
+#: How units at the end of names are written, where otherwise than there.
+_UNITS = {"_e_A2": " e⁻/Å²", "_A2": " Å²", "_A": " Å", "_um2": " µm²", "_um": " µm", "_deg": "°"}
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,29 @@ def flag_words(row: Mapping[str, Any]) -> tuple[str, ...]:
 def in_words(flag: str) -> str:
     """``out_of_domain`` as ``out of domain``."""
     return flag.replace("_", " ")
+
+
+def name_in_words(name: str) -> str:
+    """``defocus_A`` as ``defocus Å``, ``angle_deg`` as ``angle°``."""
+    ending = next((unit for unit in _UNITS if name.endswith(unit)), "")
+    return in_words(name.removesuffix(ending)) + _UNITS.get(ending, "")
+
+
+def value_in_words(value: object) -> str:
+    """A setting or cell as a person reads it: a dash for None and for nothing, yes and no, lists and mappings."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        given = {name: each for name, each in value.items() if each is not None and each != "" and each != ()}
+        return (
+            ", ".join(f"{name_in_words(str(name))} {value_in_words(each)}" for name, each in given.items()) or NOTHING
+        )
+    if isinstance(value, (list, tuple)):
+        words = [value_in_words(each) for each in value]
+        return (" " if all(each.endswith(".") for each in words) else ", ").join(words) or NOTHING
+    return str(value)
 
 
 def cell_text(column: Column, row: Mapping[str, Any]) -> str:

@@ -22,8 +22,10 @@ from cryogauge.report.columns import (
     cell_text,
     flag_words,
     in_words,
+    name_in_words,
     number_in,
     sort_key,
+    value_in_words,
 )
 from cryogauge.report.curves import score_curve_svg, score_strip_svg, sparkline_svg
 from cryogauge.report.pictures import data_uri, encode_within, heat_colours, heat_map_png, reduce_picture
@@ -162,12 +164,22 @@ def page_environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = _breakable
+    environment.filters["in_words"] = value_in_words
     return environment
 
 
-def style_sheet() -> str:
-    """The look of every page."""
-    return _TEMPLATES.joinpath("report.css").read_text("utf-8")
+def style_sheet(name: str = "report.css") -> str:
+    """The look of every page, or what a page adds to it."""
+    return _TEMPLATES.joinpath(name).read_text("utf-8")
+
+
+def page_script(name: str) -> dict[str, Any]:
+    """A page's script, and the digest by which the page allows it and no other."""
+    from markupsafe import Markup
+
+    script = _TEMPLATES.joinpath(name).read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return {"script": Markup(script), "script_digest": digest}
 
 
 def _breakable(name: str) -> "Markup":
@@ -183,8 +195,6 @@ def _page_content(
     """Everything of the page but the sections."""
     from markupsafe import Markup
 
-    script = _TEMPLATES.joinpath("report.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     scores = [number_in(entry.row, "tomoscore") for entry in ranked]
     flagged = [bool(flag_words(entry.row)) for entry in ranked]
     names = [str(entry.row["tomogram"]) for entry in ranked]
@@ -192,10 +202,8 @@ def _page_content(
     heat = ",".join(f"rgb({r} {g} {b})" for r, g, b in heat_colours()[::32].tolist() + heat_colours()[-1:].tolist())
     leading = [name for name in ("model", "weights", "version") if name in settings]
     return {
-        "style": Markup(style_sheet() + PLOT_CSS),
-        "script": Markup(script),
-        "script_digest": digest,
-        "heat": Markup(heat),
+        "style": Markup(f"{style_sheet()}{PLOT_CSS}.heat{{background:linear-gradient(to right,{heat})}}"),
+        **page_script("report.js"),
         "columns": COLUMNS,
         "rows": [_table_row(index, entry) for index, entry in enumerate(ranked)],
         "strip": Markup(score_strip_svg(scores, flagged, names)),
@@ -205,7 +213,7 @@ def _page_content(
         "median": f"{np.median(known):.2f}" if known else NOTHING,
         "finest": _finest(ranked),
         "settings": [
-            (in_words(name), settings[name]) for name in [*leading, *(s for s in settings if s not in leading)]
+            (name_in_words(name), settings[name]) for name in [*leading, *(s for s in settings if s not in leading)]
         ],
     }
 

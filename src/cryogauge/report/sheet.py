@@ -1,16 +1,20 @@
 """A page of figures and tables: studies, trainings, comparisons. One HTML file that opens without a network."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryogauge.io.replace import replacing
-from cryogauge.report.columns import NOTHING, in_words
+from cryogauge.report.columns import NOTHING, name_in_words, value_in_words
 from cryogauge.report.svg import PLOT_CSS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_NUMBER = re.compile(r"[-−+±]?\d[\d.,]*(e[-+]\d+)?\s?%?|-?inf")
+_LONG = 24  # characters: a column of such is of sentences or long names, and is not squeezed to a word's width
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Block:
     figures
         SVG text of our own plots, each with a caption in plain text.
     table
-        Shown as it is, numbers to three significant digits; None for no table.
+        Numbers to three significant digits; a cell that is the heading of another block leads there. None for no table.
     """
 
     heading: str
@@ -56,7 +60,7 @@ def write_sheet(
     blocks
         In their order.
     settings
-        What was used, shown as it is.
+        What was used, by names.
 
     Returns
     -------
@@ -80,21 +84,32 @@ def write_sheet(
             }
             for block in blocks
         ],
-        settings=[(in_words(name), value) for name, value in settings.items()],
+        parts={block.heading: number for number, block in reversed([*enumerate(blocks, 1)])},
+        settings=[(name_in_words(name), value) for name, value in settings.items()],
     )
     with replacing(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
     return path
 
 
-def _cells(table: "pd.DataFrame") -> dict[str, list]:
+def _cells(table: "pd.DataFrame") -> dict[str, list[Any]]:
+    rows = [[_text(value) for value in row] for row in table.itertuples(index=False)]
     return {
-        "head": [in_words(str(name)) for name in table.columns],
-        "rows": [[_text(value) for value in row] for row in table.itertuples(index=False)],
+        "head": [name_in_words(str(name)) for name in table.columns],
+        "kinds": [_kind([row[place] for row in rows]) for place in range(len(table.columns))],
+        "rows": rows,
     }
+
+
+def _kind(cells: Sequence[str]) -> str:
+    """How a column is set: the class of its cells."""
+    told = [cell for cell in cells if cell not in (NOTHING, "")]
+    if all(_NUMBER.fullmatch(cell) for cell in told) and any(cells):
+        return "number"
+    return "long" if any(len(cell) > _LONG for cell in told) else ""
 
 
 def _text(value: object) -> str:
     if isinstance(value, float):
         return NOTHING if value != value else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return str(value)
+    return value_in_words(value)

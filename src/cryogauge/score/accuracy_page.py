@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import replacing, write_csv
 from cryogauge.report import Block, Line, line_plot_svg, scatter_plot_svg, write_sheet
 from cryogauge.score.accuracy import (
     Compared,
@@ -32,8 +32,7 @@ def write_accuracy(out: Path, compared: Sequence[Compared], settings: Mapping[st
     counts, covered = _named(confusion(slices)), coverage(slices)
     tables = {"tomograms": tomograms, "slices": slices, "confusion": counts, "coverage": covered}
     for name, table in tables.items():
-        with replacing(out / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g")
+        write_csv(out / f"{name}.csv", table)
     with replacing(out / "curves.svg") as temporary:
         temporary.write_text(curve_sheet(compared), encoding="utf-8")
     found = figures(compared)

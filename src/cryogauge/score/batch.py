@@ -1,7 +1,5 @@
 """A batch of tomograms: its items, its ledger, the folders of its results, its outcomes."""
 
-import hashlib
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.jobs.ledger import settings_digest
 
 if TYPE_CHECKING:
     from cryogauge.io import TomogramSource
@@ -73,17 +72,14 @@ def settings_hash(settings: "ScoreSettings", **more: object) -> str:
     more
         What else the result depends on, of JSON types.
     """
-    from cryogauge import __version__
-
     parts = {
-        "version": __version__,
         "pixel_size_A": settings.pixel_size_A,
         "model": settings.model,
         "local_map": settings.local_map,
         "slices": settings.slices,
         **more,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return settings_digest(parts)
 
 
 def score_batch(

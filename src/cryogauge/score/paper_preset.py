@@ -1,7 +1,6 @@
 """The paper's training of ResNet101 on labelled slices, step by step as its Methods tell it (Tan et al. 2025)."""
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +22,6 @@ from cryogauge.simulate.oracle import Z_SIGMA_SLICES
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-log = logging.getLogger(__name__)
 
 #: Quarter turns that slices of the scarce categories are taken in: 6 and more pixels (1), 4–5 pixels (2).
 TURNS = {1: (0, 1, 2, 3), 2: (0, 1, 2)}

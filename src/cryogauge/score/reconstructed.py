@@ -1,7 +1,5 @@
 """Tomograms of many tilt series, each made once."""
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +11,7 @@ from cryogauge.imaging.reconstruction import Filter
 from cryogauge.imaging.tilted import reconstruct
 from cryogauge.io import read_tilt_series, tilt_series_key, write_mrc
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.jobs.ledger import settings_digest
 from cryogauge.records import PREVIEW
 
 
@@ -57,16 +56,10 @@ def reconstruct_batch(
     BadInput
         When the ledger cannot be used.
     """
-    from cryogauge import __version__
 
     def key(item: ReconstructItem) -> LedgerKey:
-        settings = json.dumps({"version": __version__, **asdict(item.settings)}, sort_keys=True)
-        return LedgerKey(
-            item.name,
-            tilt_series_key(item.uri, item.settings.alignment),
-            "",
-            hashlib.sha256(settings.encode()).hexdigest(),
-        )
+        content = tilt_series_key(item.uri, item.settings.alignment)
+        return LedgerKey(item.name, content, "", settings_digest(asdict(item.settings)))
 
     def artefacts(item: ReconstructItem, key: LedgerKey) -> list[str]:
         names = (*(_file(item.name, preview) for preview in (False, True)), _mark(item.name, key))

@@ -6,7 +6,7 @@ Parsed, not executed: names, numbers, texts, comparisons, ``and``, ``or``, ``not
 import ast
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cryogauge.records import SCORE_COLUMNS, BadInput
@@ -24,7 +24,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
-def compile_condition(text: str, names: Sequence[str] = SCORE_COLUMNS) -> Callable[[Mapping[str, Any]], bool]:
+def compile_condition(text: str) -> Callable[[Mapping[str, Any]], bool]:
     """Make a test of a condition.
 
     Parameters
@@ -32,8 +32,6 @@ def compile_condition(text: str, names: Sequence[str] = SCORE_COLUMNS) -> Callab
     text
         Such as ``tomoscore > 0.5 and 100 < thickness_nm < 250``. ``flags`` is a list of words; a value that is missing
         (NaN or None) makes every comparison with it false, ``!=`` too.
-    names
-        What may be asked for.
 
     Returns
     -------
@@ -49,7 +47,7 @@ def compile_condition(text: str, names: Sequence[str] = SCORE_COLUMNS) -> Callab
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise BadInput(f"the condition '{text}' cannot be read", _HINT) from error
-    _check_truth(tree, text, names)
+    _check_truth(tree, text)
 
     def selected(row: Mapping[str, Any]) -> bool:
         try:
@@ -66,26 +64,26 @@ def select(rows: Iterable[Mapping[str, Any]], text: str) -> list[Mapping[str, An
     return [row for row in rows if selected(row)]
 
 
-def _check_truth(node: ast.expr, text: str, names: Sequence[str]) -> None:
+def _check_truth(node: ast.expr, text: str) -> None:
     """Raise ``BadInput`` for anything that is not part of a condition."""
     if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
         for part in node.values if isinstance(node, ast.BoolOp) else [node.operand]:
-            _check_truth(part, text, names)
+            _check_truth(part, text)
     elif isinstance(node, ast.Compare):
         if not all(type(each) in _COMPARISONS for each in node.ops):
             raise BadInput(f"the condition '{text}' compares in a way that is not known", _HINT)
         for part in (node.left, *node.comparators):
-            _check_term(part, text, names)
+            _check_term(part, text)
     else:
         raise BadInput(f"'{ast.unparse(node)}' in the condition '{text}' is no comparison", _HINT)
 
 
-def _check_term(node: ast.expr, text: str, names: Sequence[str]) -> None:
+def _check_term(node: ast.expr, text: str) -> None:
     if isinstance(node, ast.Name):
-        if node.id not in names:
-            raise BadInput(f"the condition '{text}' asks for {node.id}", f"known: {', '.join(names)}")
+        if node.id not in SCORE_COLUMNS:
+            raise BadInput(f"the condition '{text}' asks for {node.id}", f"known: {', '.join(SCORE_COLUMNS)}")
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        _check_term(node.operand, text, names)
+        _check_term(node.operand, text)
     elif not (isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str))):
         raise BadInput(f"'{ast.unparse(node)}' in the condition '{text}' is no name, number or text", _HINT)
 

@@ -1,7 +1,5 @@
 """Tilt images of many series: judged, told to other programs, shown."""
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +11,9 @@ import pandas as pd
 
 from cryogauge.imaging.tilted import Aligner
 from cryogauge.io import read_tilt_series, tilt_series_key, write_exclusions
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.jobs.ledger import settings_digest
 from cryogauge.records import TiltSeries
 from cryogauge.report import Block, Failure, Line, contact_sheet, line_plot_svg, write_sheet
 from cryogauge.report.pictures import data_uri
@@ -60,12 +59,10 @@ def tilt_batch(items: Sequence[TiltItem], out: Path, *, workers: int = 1) -> Ite
     BadInput
         When the ledger cannot be used.
     """
-    from cryogauge import __version__
 
     def key(item: TiltItem) -> LedgerKey:
-        settings = json.dumps({"version": __version__, **asdict(item.settings)}, sort_keys=True)
         content = tilt_series_key(item.uri, item.settings.alignment)
-        return LedgerKey(item.name, content, "", hashlib.sha256(settings.encode()).hexdigest())
+        return LedgerKey(item.name, content, "", settings_digest(asdict(item.settings)))
 
     with Ledger(out / "ledger.sqlite") as ledger:
         yield from run_batch(
@@ -125,8 +122,7 @@ def write_tilts(
     """Write ``tilts.csv`` of all series and ``report.html``; returns the table."""
     tables = [load_tilts(folder) for folder in folders]
     everything = pd.concat(tables, ignore_index=True)
-    with replacing(out / TABLE) as temporary:
-        everything.to_csv(temporary, index=False)
+    write_csv(out / TABLE, everything, float_format=None)
     left_out = everything[~everything["keep"]]
     facts = [
         (str(len(tables)), "tilt series"),

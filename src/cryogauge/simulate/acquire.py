@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cryogauge.imaging.ctf import ctf_2d, electron_wavelength_A
+from cryogauge.imaging.ctf import across_tilt, ctf_2d, electron_wavelength_A
 from cryogauge.imaging.detector import detect, zero_loss_fraction
 from cryogauge.imaging.dose import exposure_attenuation
 from cryogauge.imaging.projection import project
@@ -207,19 +207,10 @@ def _phase_contrast(
         )
         return irfft2(spectrum * transfer, shape).astype(np.float32)
 
-    slope = np.tan(np.deg2rad(tilt_deg))
-    span_A = abs(slope) * shape[1] * pixel_A
+    span_A = abs(np.tan(np.deg2rad(tilt_deg))) * shape[1] * pixel_A
     if not imaging.defocus_gradient or span_A < 1000.0:
         return at(defocus_A)
-    # strips narrow enough that the defocus within one changes by less than 2000 Å, blended linearly
-    count = int(min(9, np.ceil(span_A / 2000.0) + 1))
-    x = (np.arange(shape[1]) - (shape[1] - 1) / 2) / (shape[1] / 2)
-    nodes = np.linspace(-1, 1, count)
-    image = np.zeros(shape, dtype=np.float32)
-    for node in nodes:
-        weight = np.clip(1.0 - np.abs(x - node) * (count - 1) / 2, 0.0, 1.0).astype(np.float32)
-        image += weight * at(defocus_A - slope * node * shape[1] / 2 * pixel_A)
-    return image
+    return across_tilt(at, shape, pixel_A, defocus_A, tilt_deg, strip_A=2000.0)
 
 
 def _turn(image: np.ndarray, angle_deg: float) -> np.ndarray:

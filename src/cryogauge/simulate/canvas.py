@@ -154,11 +154,11 @@ class Canvas:
     def _vesicle(self, body: Body, lumen: int, allowed: int) -> None:
         add_vesicle(self.biology, self.region, *body, self.voxel_size_A, lumen, allowed)
 
-    def sheet_field(self, wave_A: float, bend: float, *, upright: float = 0.3) -> np.ndarray:
-        """A distance-like field (voxels): planes of a random direction, bent on the scale ``wave_A``."""
+    def sheet_field(self, wave_A: float, bend: float) -> np.ndarray:
+        """A distance-like field (voxels): planes of a random direction, near upright, bent on the scale ``wave_A``."""
         rng = self.rng
         angle = rng.uniform(0, 2 * np.pi)
-        normal = np.array([rng.normal(0, upright), np.sin(angle), np.cos(angle)])
+        normal = np.array([rng.normal(0, 0.3), np.sin(angle), np.cos(angle)])
         normal /= np.linalg.norm(normal)
         z, y, x = (np.arange(n, dtype=np.float32) - n / 2 for n in self.shape)
         plane = normal[0] * z[:, None, None] + normal[1] * y[None, :, None] + normal[2] * x[None, None, :]
@@ -200,12 +200,12 @@ class Canvas:
         free = (self.region == allowed) & (self.occupied == 0)
         particles.fill_with_proteins(self.biology, free, fraction, self.voxel_size_A, self.rng, mass_kDa=mass_kDa)
 
-    def on_surface(self, count: int, *, both: bool = True) -> np.ndarray:
+    def on_surface(self, count: int) -> np.ndarray:
         """Random positions ``(n, 3)`` on the slab's surfaces."""
         rng = self.rng
         y = rng.uniform(0, self.shape[1] - 1, count)
         x = rng.uniform(0, self.shape[2] - 1, count)
-        upper = rng.random(count) < (0.5 if both else 1.0)
+        upper = rng.random(count) < 0.5
         z = np.where(upper, self.top[y.astype(int), x.astype(int)], self.bottom[y.astype(int), x.astype(int)])
         return np.stack([z, y, x], axis=1)
 

@@ -14,7 +14,7 @@ import pandas as pd
 from cryogauge import __version__
 from cryogauge.io import write_mrc
 from cryogauge.io.json_file import write_json_file
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 from cryogauge.records import BadInput
 from cryogauge.simulate import oracle
@@ -114,8 +114,7 @@ def simulate_dataset(
             if outcome.failure is None:
                 rows[outcome.item.index] = outcome.row
             on_outcome(outcome)
-    with replacing(out / TABLE) as temporary:
-        pd.DataFrame([rows[index] for index in sorted(rows)]).to_csv(temporary, index=False)
+    write_csv(out / TABLE, pd.DataFrame([rows[index] for index in sorted(rows)]), float_format=None)
     return {"tomograms": out / "tomograms", "truth": out / "truth", "table": out / TABLE, "recipe": out / RECIPE}
 
 

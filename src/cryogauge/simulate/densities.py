@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryogauge.io import open_volume
+from cryogauge.io.model_atoms import is_model, read_atoms
 from cryogauge.records import BadInput, Volume
 from cryogauge.simulate.particles import PROTEIN_V, Template
 from cryogauge.simulate.rasterise import add_blobs
-
-#: How the names of atomic models end; everything else is taken for a density map.
-MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 
 #: Integral of an atom's potential over its electron scattering amplitude at zero angle: h² / (2π m e), V Å².
 _POTENTIAL_V_A2 = 47.878
@@ -42,11 +40,10 @@ def load_template(path: str | Path, voxel_size_A: float) -> Template:
     BadInput
         When the file cannot be read, or holds no atoms or no density.
     """
-    path = Path(path)
-    plain = path.with_suffix("") if path.suffix == ".gz" else path
-    if plain.suffix.lower() in MODEL_SUFFIXES:
-        return template_from_model(plain.stem, path, voxel_size_A)
-    return template_from_map(plain.stem, open_volume(path), voxel_size_A)
+    name = Path(Path(path).name.removesuffix(".gz")).stem
+    if is_model(path):
+        return template_from_model(name, path, voxel_size_A)
+    return template_from_map(name, open_volume(path), voxel_size_A)
 
 
 def template_from_map(name: str, density: Volume, voxel_size_A: float) -> Template:
@@ -100,9 +97,13 @@ def template_from_model(name: str, path: str | Path, voxel_size_A: float) -> Tem
     BadInput
         When the file is no model or holds no atoms.
     """
-    centres_A, elements = _atoms(path)
+    atoms = read_atoms(path)
+    atoms = atoms[atoms["kind"] != "water"]
+    if not len(atoms):
+        raise BadInput(f"{path} holds no atoms but those of water", "give a model of the complex")
+    centres_A = atoms[["z_A", "y_A", "x_A"]].to_numpy()
     centres_A = centres_A - (centres_A.min(axis=0) + centres_A.max(axis=0)) / 2
-    excess = np.array([excess_potential_V_A3(element) for element in elements])
+    excess = np.array([excess_potential_V_A3(element) for element in atoms["element"]])
     half = int(np.ceil((np.linalg.norm(centres_A, axis=1).max() + 3.0) / voxel_size_A)) + 1
     density = np.zeros((2 * half + 1,) * 3, dtype=np.float32)
     sigma_px = max(np.sqrt(_ATOM_SIGMA_A**2 + voxel_size_A**2 / 12.0) / voxel_size_A, 0.42)
@@ -117,23 +118,6 @@ def excess_potential_V_A3(element: str) -> float:
     """
     known = element.upper() if element.upper() in _AMPLITUDE_A else "P"
     return _POTENTIAL_V_A2 * _AMPLITUDE_A[known] - _ICE_V * _DISPLACED_A3[known]
-
-
-def _atoms(path: str | Path) -> tuple[NDArray[np.float64], list[str]]:
-    """Positions ``(n, 3)`` as z, y, x in Å and element symbols of the atoms of a model."""
-    import gemmi
-
-    try:
-        structure = gemmi.read_structure(str(path))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise BadInput(f"{path} is no PDB or mmCIF model: {error}", "check the path and the file") from error
-    structure.remove_alternative_conformations()
-    structure.remove_waters()
-    atoms = [site.atom for site in structure[0].all()] if len(structure) else []
-    if not atoms:
-        raise BadInput(f"{path} holds no atoms", "give a coordinate file with ATOM records")
-    positions = np.array([[atom.pos.z, atom.pos.y, atom.pos.x] for atom in atoms])
-    return positions, [atom.element.name for atom in atoms]
 
 
 def _radius_px(density: NDArray[np.floating]) -> float:

@@ -122,9 +122,6 @@ def place_templates(
     template: Template,
     count: int,
     rng: np.random.Generator,
-    *,
-    candidates_px: np.ndarray | None = None,
-    depth_px: float = 0.0,
 ) -> np.ndarray:
     """Place copies of a template, randomly turned, where nothing stands yet.
 
@@ -134,10 +131,6 @@ def place_templates(
         float32 potential and uint8 occupancy ``(z, y, x)``, both changed in place.
     count
         How many are wanted; fewer are placed when the room runs out.
-    candidates_px
-        ``(n, 3)`` positions to try in order; uniform over the free voxels without it.
-    depth_px
-        Distance from the first and last slice to keep free of centres.
 
     Returns
     -------
@@ -146,10 +139,8 @@ def place_templates(
     """
     if count <= 0:
         return np.empty((0, 12))
-    if candidates_px is None:
-        candidates_px = random_positions(occupied, 4 * count, rng)
-    kept = claim_spheres(occupied, candidates_px, template.radius_px, count, depth_px)
-    centres = candidates_px[kept]
+    candidates_px = random_positions(occupied, 4 * count, rng)
+    centres = candidates_px[claim_spheres(occupied, candidates_px, template.radius_px, count, 0.0)]
     if not len(centres):
         return np.empty((0, 12))
     rotations = Rotation.random(len(centres), rng=rng).as_matrix()

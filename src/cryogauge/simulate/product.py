@@ -13,7 +13,7 @@ from cryogauge.imaging.feature_scale import FEATURE_THRESHOLD, smallest_feature_
 from cryogauge.imaging.reconstruction import Filter, weighted_back_projection
 from cryogauge.io import MrcWriter, write_mrc, write_picks, write_tilt_series
 from cryogauge.io.json_file import read_json_file, write_json_file
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.records import BadInput, TiltSeries
 from cryogauge.simulate import acquire, oracle
 from cryogauge.simulate.densities import load_template
@@ -234,8 +234,7 @@ def write_truth(folder: Path, specimen: Specimen, truth: oracle.Truth, tomogram:
             "structure_fraction": truth.structure.mean(axis=(1, 2)),
         }
     )
-    with replacing(written["oracle"]) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4f")
+    write_csv(written["oracle"], table, float_format="%.4f")
     write_mrc(written["surfaces"], np.stack([specimen.bottom_px, specimen.top_px]), specimen.voxel_size_A)
     seen = truth.score[truth.score > FEATURE_THRESHOLD]
     summary = {

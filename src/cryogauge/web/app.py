@@ -46,7 +46,8 @@ def create_app(
 ) -> FastAPI:
     """Put routers behind the guard, with the shared looks under ``/static``.
 
-    ``BadInput`` raised in a route becomes status 400: JSON ``{message, hint}`` for scripts, a page for people.
+    ``BadInput`` raised in a route becomes status 400, an address without a page 404: JSON ``{message, hint}`` for
+    scripts, a page for people.
 
     Parameters
     ----------
@@ -82,6 +83,7 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(BadInput, _bad_input)
     app.add_exception_handler(RequestValidationError, _unfit)
+    app.add_exception_handler(404, _nowhere)
     app.add_middleware(
         Guard, token=token, largest_body_bytes=largest_body_bytes, largest_file_bytes=largest_file_bytes,
         largest_by_path=largest_by_path, drive_token=drive_token,
@@ -101,9 +103,17 @@ def page(request: Request, template: str, *, status: int = 200, **content: Any) 
 
 def _bad_input(request: Request, error: Exception) -> Response:
     message, hint = (error.message, error.hint) if isinstance(error, BadInput) else (str(error), "")
+    return _problem(request, 400, message, hint)
+
+
+def _nowhere(request: Request, error: Exception) -> Response:
+    return _problem(request, 404, f"there is no page {request.url.path}", "")
+
+
+def _problem(request: Request, status: int, message: str, hint: str) -> Response:
     if "text/html" in request.headers.get("accept", ""):
-        return page(request, "problem.html", status=400, message=message, hint=hint)
-    return JSONResponse({"message": message, "hint": hint}, 400)
+        return page(request, "problem.html", status=status, message=message, hint=hint)
+    return JSONResponse({"message": message, "hint": hint}, status)
 
 
 def _unfit(request: Request, error: Exception) -> Response:

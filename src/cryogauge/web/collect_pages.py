@@ -52,7 +52,10 @@ class SessionPages:
     def __init__(self, places: Sequence[Path]) -> None:
         for place in places:
             if not place.is_dir():
-                raise BadInput(f"{place} is no folder", "give the folder of a session, or one that holds sessions")
+                raise BadInput(
+                    f"{place} is no folder",
+                    "give the folder of a session, or one that holds sessions; make it where none has begun yet",
+                )
         self._places = [place.absolute() for place in places]
         self._views: dict[Path, View] = {}
         self._lock = threading.Lock()

@@ -69,7 +69,7 @@ class Retraining:
         self,
         folder: Path,
         options: Sequence[str],
-        program: Sequence[str] = (sys.executable, "-m", "cryogauge.cli"),
+        program: Sequence[str] = (sys.executable, "-m", "cryogauge"),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder

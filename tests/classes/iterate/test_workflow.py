@@ -85,6 +85,13 @@ def test_a_folder_of_something_else_is_refused(tmp_path, engine, plan, message):
         iterate(engine, _plan(rounds=1, **plan), grade, tmp_path)
 
 
+def test_particles_that_do_not_fit_their_boxes_begin_nothing(tmp_path):
+    """A slip of the diameter would else pin the folder to it."""
+    with pytest.raises(BadInput, match="particles of 1000 Å do not fit in boxes of 128 Å"):
+        iterate(TruthEngine(), make_plan(400, 250, 1000.0, classes=4), grade, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_batch_without_particles_or_model_ends_nothing(tmp_path):
     found = iterate(TruthEngine(), _plan(cutoffs=(1.0, 3.5)), grade, tmp_path)
     assert "no class is graded 1" in found.batches[0].failure

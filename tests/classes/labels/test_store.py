@@ -6,12 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cryogauge.classes.labels.session import ClassLabelSession
 from cryogauge.classes.labels.store import ClassLabelStore, images_of, read_class_labels
-from cryogauge.classes.labels.table import agreed_grades, grade_agreement, labels_csv, per_person, weighted_kappa
+from cryogauge.classes.labels.table import agreed_grades, grade_agreement, labels_csv, per_person
 from cryogauge.jobs.turns import Showing
 from cryogauge.records import BadInput
 from tests.classes.averages import particle, stack_of
@@ -101,17 +99,3 @@ def test_people_count_alike_however_often_they_looked():
     assert pairs["within_one"].tolist()[2] == 0.0
     assert per_person(table)["letters"].tolist() == [[1, 0, 1, 0, 0], [0, 0, 0, 1, 1]]
     assert agreed_grades(table[:0]).empty
-
-
-@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=60))
-def test_kappa_is_that_of_scikit_learn(pairs):
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not here to compare with")
-    first, second = np.array(pairs, dtype=float).T
-    found = weighted_kappa(first, second)
-    if len({*first, *second}) == 1:
-        assert np.isnan(found)
-    else:
-        expected = metrics.cohen_kappa_score(
-            first.astype(int), second.astype(int), weights="quadratic", labels=range(1, 6)
-        )
-        assert found == pytest.approx(expected, abs=1e-12)

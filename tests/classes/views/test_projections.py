@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from cryogauge.classes.views.directions import views_of
-from cryogauge.classes.views.projections import beads_of_map, is_model, load_map, projections
+from cryogauge.classes.views.projections import beads_of_map, load_map, projections
 from cryogauge.io import write_mrc
+from cryogauge.io.model_atoms import is_model
 from cryogauge.records import BadInput, Volume
 from tests.classes.views.worlds import map_of, structure
 

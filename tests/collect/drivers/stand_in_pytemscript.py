@@ -18,19 +18,24 @@ class StandInTem:
         self.position = {"x": 0.0, "y": 0.0, "z": 0.0, "a": 0.0, "b": None}
         self.loaded, self.column_open, self.filling, self.slit_eV = 0, True, False, 0.0
         self.values = {"magnification_index": 3, "defocus": 0.0, "spotsize": 3}
-        self.answers = threading.Event()
+        self.blanked, self.lit = False, []  # and what was done while the beam was let through
+        self.silent, self.answers = "", threading.Event()
         self.answers.set()
 
     def ask(self, name, moves=False):
-        self.answers.wait(10)
+        if self.silent in ("", name):
+            self.answers.wait(10)
         if self.lost:
             raise ConnectionResetError("the socket is closed")
         if name in self.fail:
             raise RuntimeError(self.fail[name])
         self.heard += moves
+        if not self.blanked:
+            self.lit.append(name)
 
     @contextmanager
-    def hanging(self):
+    def hanging(self, only=""):
+        self.silent = only
         self.answers.clear()
         yield
         self.answers.set()
@@ -101,6 +106,13 @@ def microscope(tem: StandInTem):
         tem.ask("slit", moves=True)
         tem.slit_eV = 0.0
 
+    def blanker(blanked):
+        def put():
+            tem.ask("blanker")
+            tem.blanked = blanked
+
+        return put
+
     def no_sensor(_):
         raise NotImplementedError("This function is not available in your advanced scripting interface.")
 
@@ -108,7 +120,9 @@ def microscope(tem: StandInTem):
     illumination = _object(**{n: _value(tem, n) for n in ("spotsize", "beam_shift", "illuminated_area")})
     return SimpleNamespace(
         stage=_object(position=_read(tem, "position", lambda: dict(tem.position)), go_to=go_to),
-        optics=SimpleNamespace(projection=projection, illumination=illumination),
+        optics=SimpleNamespace(
+            projection=projection, illumination=illumination, beam_blank=blanker(True), beam_unblank=blanker(False)
+        ),
         autoloader=_object(
             number_of_slots=_read(tem, "slots", lambda: 3), slot_status=slot_status, load_cartridge=load_cartridge
         ),

@@ -350,11 +350,9 @@ def test_wrong_options_are_refused(options):
 
 
 def test_wrong_grids_and_optics_are_refused():
-    with (
-        pytest.raises(BadInput, match="meshes"),
-        guard(connect, Settings(options={"grids": {1: {"meshes": 1}}})) as scope,
-    ):
-        scope.load_grid(1)
+    for grid, said in (({"meshes": 1}, "slot 2: no option is called 'meshes'"), ({"ice_nm": "thick"}, "ice_nm cannot")):
+        with pytest.raises(BadInput, match=said):  # before a session has spent its time on the first grid
+            guard(connect, Settings(options={"grids": {1: {}, 2: grid}}))
     with pytest.raises(BadInput, match="lens"):
         guard(connect, Settings(options={"optics": {"lens": 1}}))
 

@@ -11,7 +11,7 @@ from cryogauge.collect.drivers import temscript
 from cryogauge.collect.drivers.control import Control
 from cryogauge.collect.drivers.registry import guard
 from cryogauge.records import BadInput
-from cryogauge.records.faults import CameraFault, ConnectionLost, LoaderFault, StageFault
+from cryogauge.records.faults import CameraFault, ConnectionLost, LoaderFault, StageFault, TimedOut
 from cryogauge.records.microscope import Capability
 from tests.collect.drivers.rigs import TEM_MODES, TEM_STATES, temscript_settings
 from tests.collect.drivers.stand_in_pytemscript import StandInTem, module
@@ -52,6 +52,30 @@ def test_a_dose_is_given_by_the_time(tem, scope):
     scope.set_mode("exposure")
     scope.record(dose_e_A2=20.0)  # half the usual 40
     assert tem.acquired[-1][1] == pytest.approx(2.0)
+
+
+def test_the_beam_is_on_the_specimen_for_pictures_alone(tem, scope):
+    scope.set_mode("exposure")
+    scope.move_stage(x_um=3.0)
+    scope.record()
+    tem.blanked = False  # by hand
+    scope.move_stage(x_um=5.0)
+    tem.fail["acquire"] = "TIA is not running"
+    with pytest.raises(CameraFault):
+        scope.record()
+    assert set(tem.lit) == {"blanker", "acquire"}
+    assert tem.blanked
+
+
+def test_a_picture_that_hangs_is_followed_by_blanking(tem):
+    with guard(temscript.connect, temscript_settings(), timeouts_s={"record": 0.2}) as scope:
+        scope.set_mode("exposure")
+        record = tem.acquired
+        with tem.hanging(only="acquire"), pytest.raises(TimedOut):
+            scope.record()
+        assert scope.stage().x_um == 0.0  # waits for what was left
+        assert len(record) == 1
+        assert tem.blanked
 
 
 def test_valves_are_closed_for_loading(tem, scope):
@@ -238,7 +262,11 @@ def _scripting():
             MagnificationIndex=1, Defocus=0.0, ImageBeamShift=SimpleNamespace(X=0.0, Y=0.0), Mode=1
         ),
         Illumination=SimpleNamespace(
-            SpotsizeIndex=3, Shift=SimpleNamespace(X=0.0, Y=0.0), IlluminatedArea=1e-6, CondenserMode=0
+            SpotsizeIndex=3,
+            Shift=SimpleNamespace(X=0.0, Y=0.0),
+            IlluminatedArea=1e-6,
+            CondenserMode=0,
+            BeamBlanked=False,
         ),
         AutoLoader=SimpleNamespace(
             AutoLoaderAvailable=True,

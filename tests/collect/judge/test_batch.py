@@ -27,7 +27,8 @@ def test_files_folders_and_patterns_are_found_once_each(tmp_path):
 @pytest.mark.parametrize("named", ["missing.mrc", "nothing*.mrc", "empty"])
 def test_what_stands_for_no_exposure_is_refused(tmp_path, named):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput):
+    said = {"missing.mrc": "does not exist", "nothing*.mrc": "no exposure matches", "empty": "no exposures in"}[named]
+    with pytest.raises(BadInput, match=said):
         find_exposures([str(tmp_path / named)])
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from cryogauge.collect.judge.classify import Opinion
 from cryogauge.collect.judge.doubt import count_doubt
-from cryogauge.collect.judge.judge import INDICATORS, weigh
+from cryogauge.collect.judge.exposure import Exposure
+from cryogauge.collect.judge.judge import INDICATORS, JudgeSettings, judge_exposure, weigh
 from cryogauge.collect.judge.view import Particles, find_particles, is_finest
-from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES
+from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES, simulate_micrograph
 
 
 def opinion(**probability):
@@ -55,3 +56,16 @@ def test_an_unsure_count_is_told_in_place_of_what_rests_on_it_and_weighs_the_sam
     assert unsure == sure
     nothing = values | {"particles": math.nan, "particle_coverage": math.nan}
     assert weigh(nothing, opinion(great=0.9), expects_rings=False, unsure="it is so")[1] == {}
+
+
+def test_noise_in_fine_pixels_is_not_counted_in_place_of_particles():
+    # seeds on which spots of 23 Å were several times as many as there are particles
+    for seed in (31510, 31512):
+        made = simulate_micrograph("great", (768, 768), 1.7, np.random.default_rng(seed))
+        free = ~(made.field.carbon | made.field.contamination)
+        true_um2 = len(made.field.centres_px) / (free.sum() * 1.7e-4**2)
+        settings = JudgeSettings(
+            voltage_kV=made.optics.voltage_kV, amplitude_contrast=made.optics.amplitude_contrast
+        )  # fmt: skip
+        row = judge_exposure(Exposure(made.electrons, 1.7), settings).row
+        assert row["particles_per_um2"] == pytest.approx(true_um2, rel=0.5)

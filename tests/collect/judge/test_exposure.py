@@ -76,3 +76,9 @@ def test_what_shows_nothing_is_refused(tmp_path, value, says):
     write_mrc(tmp_path / "a.mrc", np.full((1, 64, 64), value, dtype=np.float32), 1.6)
     with pytest.raises(BadInput, match=says):
         read_exposure(tmp_path / "a.mrc")
+
+
+def test_a_file_of_another_kind_is_no_exposure(tmp_path):
+    (tmp_path / "session.yaml").write_text("driver: simulated")
+    with pytest.raises(BadInput, match="is no exposure"):
+        read_exposure(tmp_path / "session.yaml")

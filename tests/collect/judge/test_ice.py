@@ -6,6 +6,7 @@ import pytest
 from cryogauge.collect.judge.ice import ice_ring, ice_spots, ice_thickness_nm
 from cryogauge.imaging.ctf_astigmatic import tile_power
 from cryogauge.imaging.transforms import frequency_radius, irfft2, rfft2
+from cryogauge.simulate.grid.scattering import mean_free_path_nm
 
 
 def noise_with_ring(spacing_A, strength, pixel_A=1.0, size=768):
@@ -42,6 +43,20 @@ def test_a_few_crystals_leave_spots_where_rings_are_faint():
 
 def test_pixels_that_show_some_of_the_rings_serve():
     assert ice_ring(tile_power(noise_with_ring(3.90, 0.6, 1.7), 1.7)) > 1.6
+
+
+@pytest.mark.parametrize(("voltage_kV", "within"), [(300.0, 0.02), (200.0, 0.08)])
+def test_thickness_agrees_with_what_slit_and_aperture_take(voltage_kV, within):
+    for nm in (20.0, 60.0, 150.0):
+        left = np.exp(-nm / mean_free_path_nm("ice", voltage_kV, slit=True))
+        assert ice_thickness_nm(left, 1.0, voltage_kV) == pytest.approx(nm, rel=within)
+
+
+def test_without_a_filter_ice_hardly_takes_any_and_the_path_must_be_told():
+    path_nm = mean_free_path_nm("ice", 300.0, slit=False)
+    left = np.exp(-60.0 / path_nm)
+    assert ice_thickness_nm(left, 1.0, 300.0) < 15.0
+    assert ice_thickness_nm(left, 1.0, 300.0, path_nm) == pytest.approx(60.0)
 
 
 def test_thickness_follows_beer_and_lambert():

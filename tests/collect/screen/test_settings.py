@@ -35,6 +35,8 @@ def test_what_is_not_given_is_usual(tmp_path):
         ({"squares": {"count": "many"}}, "count cannot be 'many'"),
         ({"squares": {"count": 0}}, "below 1"),
         ({"squares": {"strategy": "luck"}}, "no strategy is called 'luck'"),
+        ({"squares": {"by": "brigthness"}}, "squares cannot be grouped by 'brigthness'"),
+        ({"holes": {"by": "why"}}, "holes cannot be grouped by 'why'"),
         ({"squares": 4}, "no options by name"),
         ({"exposures": {"defocus_A": [3, 1]}}, "no range"),
         ({"exposures": {"defocus_A": [1]}}, r"defocus_A cannot be \[1\]"),
@@ -46,12 +48,15 @@ def test_what_is_not_given_is_usual(tmp_path):
         ({"pace": {"focus_every_um": -1.0}}, "is negative"),
         ({"faults": {"wait_s": -1}}, "is negative"),
         ({"judge": {"voltage_kV": 0}}, "no voltage"),
+        ({"judge": {"vacuum_counts": math.nan}}, "vacuum_counts cannot be nan"),
+        ({"judge": {"vacuum_counts": "many"}}, "vacuum_counts cannot be 'many'"),
         ({"grids": {-3: "x"}}, "named by slot"),
         ({"grids": {1.5: "x"}}, "named by slot"),
         ({"grids": {True: "x"}}, "named by slot"),
         ({"seed": -1}, "the seed cannot be -1"),
         ({"skip": {"square_share": 1.5}}, "not between 0 and 1"),
         ({"grids": {}}, "no grids"),
+        ({"grids": None}, "names no grids"),
         ({"grids": {"first": "x"}}, "named by slot"),
         ({"grids": ["x"]}, "named by slot"),
         ({"microscope": {"limits": {"x": [0, 1]}}}, "no option is called 'x'"),
@@ -72,9 +77,23 @@ def test_files_that_are_no_sessions(tmp_path, text):
         read_session(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("driver: simulated\n  grids: {1: a}\n", "line 2: mapping values are not allowed here"),
+        ("driver: simulated\ngrids: {1: a}\npace: {most_wait_s\n", "line 4: "),
+        ("- driver: simulated\n", "no settings by name"),
+    ],
+)
+def test_a_slip_is_told_by_its_line(tmp_path, text, said):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(BadInput, match=said):
+        read_session(tmp_path / "s.yaml")
+
+
 def test_what_is_given_twice_is_refused(tmp_path):
     (tmp_path / "s.yaml").write_text("driver: simulated\ngrids: {1: a}\npace:\n  most_wait_s: 3\n  most_wait_s: 60\n")
-    with pytest.raises(BadInput, match="most_wait_s is given twice"):
+    with pytest.raises(BadInput, match="line 5: most_wait_s is given twice"):
         read_session(tmp_path / "s.yaml")
 
 

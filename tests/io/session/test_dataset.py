@@ -26,7 +26,7 @@ from cryogauge.io.session import (
 )
 from cryogauge.io.session.foreign import inside
 from cryogauge.io.session.json_schema import breaches
-from cryogauge.io.session.tables import read_table, write_table
+from cryogauge.io.session.tables import inspect_table, write_table
 from cryogauge.records import BadInput
 from cryogauge.records.session import SCHEMA, TABLES, TERMS, session_table
 from tests.io.session.makers import changed, nested_session
@@ -132,7 +132,8 @@ def test_an_image_that_cannot_be_read_goes_without_pixels_and_is_noted(tmp_path)
 )
 def test_each_fault_is_named_where_it_is(bare, table, column, row, value, message):
     folder = bare
-    frame = read_table(folder / f"{table}.parquet", table)
+    frame = inspect_table(folder / f"{table}.parquet", table)[1]
+    assert frame is not None
     frame.at[row, column] = value
     write_table(folder / f"{table}.parquet", table, frame)
     faults = check_session(folder)
@@ -247,7 +248,9 @@ def test_tables_come_back(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "places.parquet"
     table = session_table("places", rows)
     write_table(path, "places", table)
-    pd.testing.assert_frame_equal(read_table(path, "places"), table)
+    faults, found = inspect_table(path, "places")
+    assert not faults
+    pd.testing.assert_frame_equal(found, table)
 
 
 def test_the_json_schema_is_of_this_version_and_knows_what_it_is_made_of():

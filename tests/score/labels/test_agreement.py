@@ -1,39 +1,12 @@
 """Agreement of people."""
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from cryogauge.jobs.agreement import weighted_kappa
 from cryogauge.records import BadInput
-from cryogauge.score.labels.agreement import agreement, weighted_kappa
+from cryogauge.score.labels.agreement import agreement
 from cryogauge.score.labels.people import check_name, per_person
-
-PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=60)
-
-
-@given(PAIRS)
-def test_kappa_is_that_of_scikit_learn(pairs):
-    metrics = pytest.importorskip("sklearn.metrics", reason="no scikit-learn here")
-    a, b = np.array(pairs).T
-    if len(set(a) | set(b)) == 1:
-        assert np.isnan(weighted_kappa(a, b))
-    else:
-        expected = metrics.cohen_kappa_score(a, b, labels=range(6), weights="quadratic")
-        assert weighted_kappa(a, b) == pytest.approx(expected, abs=1e-12)
-
-
-def test_kappa_by_hand():
-    assert weighted_kappa([0, 5], [0, 5]) == 1
-    assert weighted_kappa([0, 5], [5, 0]) == -1
-    assert np.isnan(weighted_kappa([], []))
-
-
-@given(PAIRS)
-def test_kappa_does_not_mind_who_is_first(pairs):
-    a, b = np.array(pairs).T
-    assert weighted_kappa(a, b) == pytest.approx(weighted_kappa(b, a), nan_ok=True)
 
 
 def _labels(*rows):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryogauge.score.labels.categories import CATEGORIES, category_of_width
+from cryogauge.score.labels.categories import CATEGORIES
 from cryogauge.score.labels.order import choose_slices
 
 
@@ -50,16 +50,5 @@ def test_the_least_certain_are_kept_apart():
     assert min(np.diff(unsure)) >= 5
 
 
-@pytest.mark.parametrize(
-    ("width_px", "number"),
-    [(0.2, 5), (1.49, 5), (1.5, 4), (2.4, 4), (2.5, 3), (3.49, 3), (3.5, 2), (5.49, 2), (5.5, 1), (6, 1), (80, 1)],
-)
-def test_category_of_width(width_px, number):
-    assert category_of_width(width_px) == number
-
-
 def test_scores_are_those_of_the_paper():
     assert [each.score for each in CATEGORIES] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    for wrong in (0.0, -1.0, float("nan")):
-        with pytest.raises(ValueError, match="no width"):
-            category_of_width(wrong)

@@ -26,17 +26,27 @@ def at(place):
     return float(place["stage_x_um"]), float(place["stage_y_um"])
 
 
-@pytest.mark.parametrize(("slit", "path_nm"), [(True, 310.0), (False, 850.0)])
+@pytest.mark.parametrize(("slit", "path_nm"), [(True, 312.0), (False, 1486.0)])
 def test_ice_takes_electrons_by_its_thickness(grid, slit, path_nm):
     hole = intact_hole(grid)
     image = grid_image(grid, at(hole), 20, (96, 96), defocus_A=1e4, dose_e_A2=1.0, seed=1, slit=slit, optics=EVEN)
     assert image.mean() / 400 == pytest.approx(np.exp(-hole["thickness_nm"] / path_nm), rel=0.01)
 
 
+def test_pairs_with_and_without_the_slit_tell_thickness_by_the_inelastic_path(grid):
+    for low_nm, high_nm in ((20.0, 40.0), (70.0, 120.0)):
+        hole = intact_hole(grid, low_nm, high_nm)
+        filtered, unfiltered = (
+            grid_image(grid, at(hole), 20, (96, 96), defocus_A=1e4, dose_e_A2=20.0, seed=1, slit=slit).mean()
+            for slit in (True, False)
+        )
+        assert 395.0 * np.log(unfiltered / filtered) == pytest.approx(hole["thickness_nm"], rel=0.1)
+
+
 def test_tilt_lengthens_the_way_through_ice(grid):
     hole = intact_hole(grid)
     image = grid_image(grid, at(hole), 20, (96, 96), defocus_A=1e4, dose_e_A2=1.0, seed=1, tilt_deg=60, optics=EVEN)
-    assert image.mean() / 400 == pytest.approx(np.exp(-2 * hole["thickness_nm"] / 310.0), rel=0.02)
+    assert image.mean() / 400 == pytest.approx(np.exp(-2 * hole["thickness_nm"] / 312.0), rel=0.02)
 
 
 def test_slower_electrons_are_lost_sooner(grid):
@@ -48,7 +58,7 @@ def test_slower_electrons_are_lost_sooner(grid):
         ).mean() / 400
         for voltage in (300.0, 200.0)
     )  # fmt: skip
-    assert np.log(slow) / np.log(fast) == pytest.approx(0.603 / 0.484, rel=0.05)  # squares of their speeds
+    assert np.log(slow) / np.log(fast) == pytest.approx(312.0 / 235.5, rel=0.03)
 
 
 def test_where_there_is_nothing_electrons_arrive_as_they_were_sent():

@@ -67,7 +67,7 @@ def test_a_project_holds_what_was_made_and_grows(tmp_path):
 
 def test_a_run_that_was_killed_goes_on(tmp_path):
     out = tmp_path / "phantoms"
-    call = [sys.executable, "-m", "cryogauge.cli", "simulate", "phantom", "--out", str(out), "--count", "4"]
+    call = [sys.executable, "-m", "cryogauge", "simulate", "phantom", "--out", str(out), "--count", "4"]
     call += ["--size", "24,64,64", "--types", "wbp", "--json"]
     first = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     runs = out / "overlay" / "ExperimentRuns"

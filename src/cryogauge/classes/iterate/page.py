@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cryogauge.classes.iterate.results import Batch, Round, Selection
 from cryogauge.records import ClassStack
 from cryogauge.report import Block, write_sheet
+from cryogauge.report.columns import in_words
 from cryogauge.report.pictures import data_uri, encode_within
 
 _TILE_PX, _GAP_PX, _LINE_PX, _COLUMNS, _TILE_BYTES = 96, 8, 15, 6, 2500
@@ -114,7 +115,7 @@ def _round_block(each: Round, found: Selection) -> Block:
             "grade": [_number(grade) for grade in grades["grade"]],
             "particles": counts,
             "resolution (Å)": stack.table["resolution_A"].astype(float).to_numpy(),
-            "why": grades["flags"].fillna("").to_numpy() if "flags" in grades else "",
+            "why": [in_words(str(flags)) for flags in grades["flags"].fillna("")] if "flags" in grades else "",
             "its particles": [_FATES[fate][1] if fate != "set_aside" else _good(found) for fate in fates]
             if each.split
             else ["–"] * len(grades),

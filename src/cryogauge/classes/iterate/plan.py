@@ -233,15 +233,6 @@ def write_plan(path: Path, plan: IteratePlan) -> None:
     write_json_file(path, asdict(plan))
 
 
-def read_plan(path: Path) -> IteratePlan:
-    """A whole plan as :func:`write_plan` left it; raises ``BadInput`` for anything else."""
-    values = read_settings(path)
-    try:
-        return IteratePlan(**values)
-    except TypeError as error:
-        raise BadInput(f"{path} is not a whole plan: {error}", _KEYS) from error
-
-
 def _values(kind: Any, given: object, where: str) -> dict[str, Any]:
     """Values of a dataclass's fields out of what JSON holds, each of the field's kind."""
     if not isinstance(given, dict):

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +22,10 @@ from cryogauge.classes.iterate.relion_commands import (
 from cryogauge.classes.iterate.rounds import Ids
 from cryogauge.classes.iterate.running import Job, Runner, Tick, last_words, run_here
 from cryogauge.io.replace import replacing
-from cryogauge.records import BadInput, ClassStack, Retryable
+from cryogauge.records import BadInput, Retryable
 
 _SAY_EVERY_S = 60.0
 _FEWEST_FOR_A_MODEL = 50
-Open = Callable[[Path], ClassStack]
 
 
 @dataclass(frozen=True)

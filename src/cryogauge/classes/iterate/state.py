@@ -18,7 +18,7 @@ from cryogauge.classes.iterate.rounds import Ids
 from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.io.mrc import map_mrc
 from cryogauge.io.mrc_write import MrcWriter
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.records import BadInput, ClassStack
 
 _VERSION = 1
@@ -157,6 +157,5 @@ def keep_ids(path: Path, ids: Ids) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, whole or not at all."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
+    """Write a table as CSV, numbers in full: it is read again to go on."""
+    write_csv(path, table, float_format=None)

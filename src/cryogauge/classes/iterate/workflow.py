@@ -63,12 +63,17 @@ def iterate(
     Raises
     ------
     BadInput
-        When the folder was begun with something else, or no particles are left.
+        When particles do not fit in their boxes, the folder was begun with something else, or no particles are left.
     Retryable
         When the engine fails: the next call goes on from there.
     """
-    out.mkdir(parents=True, exist_ok=True)
     particles = engine.particles()
+    widest_A = particles.box_px * particles.pixel_size_A
+    if plan.diameter_A > widest_A:
+        raise BadInput(
+            f"particles of {plan.diameter_A:g} Å do not fit in boxes of {widest_A:.4g} Å", "give their diameter in Å"
+        )
+    out.mkdir(parents=True, exist_ok=True)
     with open_state(out, engine.name, particles, plan) as state:
         write_plan(out / "plan.json", plan)
         course = _Course(engine, plan, grade, state, say, done, Selection(plan, engine.name, particles, out))

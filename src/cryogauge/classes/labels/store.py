@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from cryogauge.io.database import Database, Schema
 from cryogauge.records import BadInput, ClassStack
@@ -43,7 +42,6 @@ _LABELS = sa.Table(
     sqlite_autoincrement=True,  # ids never come back, so that the last label is always the one with the highest
 )
 _SCHEMA = Schema(_TABLES, _MARK, 1, "labels of classes", "cryogauge label classes")
-_CHUNK = 500
 
 #: Columns of a table of labels, one row a label in the order of labelling.
 CLASS_LABEL_COLUMNS = (
@@ -121,22 +119,12 @@ class ClassLabelStore:
 
     def add_images(self, images: Sequence[LabelImage]) -> dict[str, int]:
         """Make averages known, or bring up to date where they lie; ``{content: id}`` of those given."""
-        ids: dict[str, int] = {}
-        by_content = {each.content: each for each in images}
-        unique = [by_content[key] for key in sorted(by_content)]  # two that write in one order cannot wait for another
-        with self._database.transaction() as connection:
-            for first in range(0, len(unique), _CHUNK):
-                rows = [
-                    {"content": each.content, "file": each.file, "class": each.number,
-                     "pixel_size_A": each.pixel_size_A}
-                    for each in unique[first : first + _CHUNK]
-                ]  # fmt: skip
-                statement = self._database.insert(_IMAGES).values(rows)
-                updated = {name: statement.excluded[name] for name in ("file", "class", "pixel_size_A")}
-                statement = statement.on_conflict_do_update(index_elements=["content"], set_=updated)
-                found = connection.execute(statement.returning(_IMAGES.c.content, _IMAGES.c.id))
-                ids |= {row.content: row.id for row in found}
-        return ids
+        rows = [
+            {"content": each.content, "file": each.file, "class": each.number, "pixel_size_A": each.pixel_size_A}
+            for each in images
+        ]
+        found = self._database.upsert(_IMAGES, rows, ("content",))
+        return {content: image_id for (content,), image_id in found.items()}
 
     def labelled(self, annotator: str) -> list[tuple[int, bool]]:
         """``(image id, whether as a repeat)`` of all that somebody has labelled, in the order of labelling."""
@@ -167,12 +155,7 @@ class ClassLabelStore:
             "image_id": image_id, "annotator": annotator, "grade": grade, "repeat": repeat, "seconds": seconds,
             "consent": consent, "labelled_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }  # fmt: skip
-        try:
-            with self._database.transaction() as connection:
-                connection.execute(sa.insert(_LABELS).values(values))
-        except IntegrityError:
-            return False
-        return True
+        return self._database.insert_once(_LABELS, values)
 
     def remove(self, image_id: int, annotator: str, *, repeat: bool = False) -> bool:
         """Take a label back; False when there is none."""

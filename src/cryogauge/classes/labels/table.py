@@ -1,10 +1,8 @@
 """Grades that people gave as tables: one a class, how well people agree, what each has done."""
 
-from itertools import combinations
-
-import numpy as np
 import pandas as pd
 
+from cryogauge.jobs.agreement import agreement
 from cryogauge.records.classes import RUBRIC
 
 _CLASS = ["file", "class"]
@@ -32,40 +30,8 @@ def agreed_grades(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def grade_agreement(labels: pd.DataFrame) -> pd.DataFrame:
-    """Agreement of every two people on the classes both have graded, and of each with herself on repeats.
-
-    Returns
-    -------
-    Table ``first, second, classes, exact, within_one, kappa``; both names are the same in the rows on repeats.
-    ``exact`` and ``within_one`` are fractions of the classes, NaN where there are none.
-    """
-    people = sorted(labels["annotator"].unique())
-    said = {
-        (name, bool(repeat)): rows.drop_duplicates(_CLASS, keep="last").set_index(_CLASS)["grade"]
-        for (name, repeat), rows in labels.groupby(["annotator", "repeat"])
-    }
-    nothing = pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []], names=_CLASS))
-    pairs = [((name, False), (name, True)) for name in people]
-    pairs += [((a, False), (b, False)) for a, b in combinations(people, 2)]
-    rows = []
-    for one, other in pairs:
-        both = pd.concat([said.get(one, nothing), said.get(other, nothing)], axis=1, join="inner").to_numpy(float)
-        apart = np.abs(both[:, 0] - both[:, 1])
-        exact, near = (float(np.mean(apart <= limit)) if len(both) else float("nan") for limit in (0, 1))
-        rows.append((one[0], other[0], len(both), exact, near, weighted_kappa(both[:, 0], both[:, 1])))
-    return pd.DataFrame(rows, columns=pd.Index(["first", "second", "classes", "exact", "within_one", "kappa"]))
-
-
-def weighted_kappa(first: np.ndarray, second: np.ndarray) -> float:
-    """Cohen's kappa of two people's grades with quadratic weights (Cohen, Psychol. Bull. 70, 213, 1968).
-
-    By chance the square of a difference is the variances' sum and the square of the means' difference, so that grades
-    need not be whole numbers. NaN where it is not defined: no classes, or one and the same grade throughout.
-    """
-    if not len(first):
-        return float("nan")
-    by_chance = float(np.var(first) + np.var(second) + (np.mean(first) - np.mean(second)) ** 2)
-    return 1.0 - float(np.mean((first - second) ** 2)) / by_chance if by_chance > 0 else float("nan")
+    """Agreement on classes, see :func:`cryogauge.jobs.agreement.agreement`; their number is ``classes``."""
+    return agreement(labels, thing=_CLASS, said="grade", counted="classes")
 
 
 def per_person(labels: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cryogauge.classes.map_quality.inputs import check_same_grid, read_map, read_model
 from cryogauge.imaging.model_map import model_map, model_mask
 from cryogauge.imaging.shell_correlation import HALVES, REFERENCE, ShellCurve, best_shift_px, shell_curve
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import replacing, write_csv
 from cryogauge.records import BadInput, Volume
 from cryogauge.report import Block, Line, line_plot_svg, write_sheet
 
@@ -129,8 +129,7 @@ def write_agreement(out: Path, agreement: Agreement, settings: Mapping[str, obje
     for name in ("masked", "corrected"):
         if getattr(curve, name) is not None:
             table[name] = getattr(curve, name)
-    with replacing(out / "fsc.csv") as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(out / "fsc.csv", table)
     plot = _plot(agreement, table)
     with replacing(out / "fsc.svg") as temporary:
         temporary.write_text(plot, encoding="utf-8")

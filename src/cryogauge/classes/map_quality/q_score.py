@@ -9,7 +9,7 @@ import pandas as pd
 
 from cryogauge.classes.map_quality.inputs import positions_A, read_model
 from cryogauge.imaging.q_score import SIGMA_A, expected_q, q_scores
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.records import BadInput, Volume
 from cryogauge.report import Block, Line, line_plot_svg, write_sheet
 
@@ -102,8 +102,7 @@ def score_model(
 def write_q_scores(out: Path, scored: QScored, name: str, settings: Mapping[str, object]) -> Path:
     """Write ``atoms.csv``, ``residues.csv``, ``chains.csv`` and ``report.html`` into a folder that exists; the page."""
     for stem in ("atoms", "residues", "chains"):
-        with replacing(out / f"{stem}.csv") as temporary:
-            getattr(scored, stem).to_csv(temporary, index=False, float_format="%.5g")
+        write_csv(out / f"{stem}.csv", getattr(scored, stem), float_format="%.5g")
     return _write_page(out / "report.html", scored, name, settings)
 
 

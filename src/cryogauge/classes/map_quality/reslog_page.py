@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cryogauge.classes.map_quality.reslog import ResLog, compare_slopes
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.report import Block, write_sheet
 from cryogauge.report.svg import Frame, axes, document, ticks
 
@@ -39,8 +39,7 @@ def write_reslog(
     lines = pd.DataFrame([asdict(fit) for fit in fits])
     differences = compare_slopes(fits)
     for name, each in (("reslog", lines), ("reconstructions", table), ("differences", differences)):
-        with replacing(out / f"{name}.csv") as temporary:
-            each.to_csv(temporary, index=False, float_format="%.6g")
+        write_csv(out / f"{name}.csv", each)
     shown = lines[list(_HEADINGS)].rename(columns=_HEADINGS)
     figures = [
         (_plot(table, fits[first : first + _IN_A_PLOT]), "") for first in range(0, len(fits), _IN_A_PLOT)

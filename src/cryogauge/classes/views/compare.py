@@ -34,9 +34,10 @@ from cryogauge.classes.views.frames import (
     shares_of,
     usable_classes,
 )
-from cryogauge.classes.views.projections import beads_of_map, is_model, load_map, projections
+from cryogauge.classes.views.projections import beads_of_map, load_map, projections
 from cryogauge.imaging.class2d import align_to
 from cryogauge.io.classes import open_classes
+from cryogauge.io.model_atoms import is_model
 from cryogauge.io.mrc import map_mrc
 from cryogauge.records import BadInput, ClassStack
 from cryogauge.simulate.classes.structure import Structure
@@ -147,7 +148,6 @@ def compare_classes(
     grades: pd.DataFrame | None = None,
     cutoff: float | None = None,
     finest_A: float = 15.0,
-    mirror: bool = True,
     seed: int = 0,
 ) -> Comparison:
     """Find the reference that each average is most like, and how much more than it is like decoys.
@@ -164,9 +164,6 @@ def compare_classes(
         Classes up to this grade alone.
     finest_A
         Finest detail that is compared; negative stain holds little below 15 to 20 Å.
-    mirror
-        Whether references that are averages may be mirrored, as the same view from the other side. Maps and models are
-        seen from all sides in any case.
     seed
         Of the decoys.
 
@@ -180,21 +177,17 @@ def compare_classes(
         raise BadInput("give references, each of its own name", "rename one of two files that are called the same")
     rows, framing = usable_classes(stack, grades, cutoff)
     scale = _scale(stack, framing, rows, references, finest_A)
-    images = comparable(stack, framing, rows, scale)
-    images, _ = centred(images)
+    images, _ = centred(comparable(stack, framing, rows, scale))
     factors = flattening(images)
     rng = np.random.default_rng(seed)
     seen = filtered(images, factors)
+
+    def against(others: Images) -> pd.DataFrame:  # a mirror image is the same view from the other side
+        return align_to(seen, filtered(others, factors), mirror=True, max_shift_px=_MAX_SHIFT_PX, rings=scale.rings)
+
     found, of_decoys, matches = [], [], []
     for reference in references:
         known, decoys = _images_of(reference, scale, rng)
-        mirrored = mirror or reference.stack is None
-
-        def against(others: Images, mirrored: bool = mirrored) -> pd.DataFrame:
-            return align_to(
-                seen, filtered(others, factors), mirror=mirrored, max_shift_px=_MAX_SHIFT_PX, rings=scale.rings
-            )
-
         found.append(against(known))
         of_decoys.append(np.array([against(decoy)["correlation"].to_numpy(dtype=float) for decoy in decoys]))
         matches.append(laid_on(known, found[-1]))
@@ -258,8 +251,7 @@ def _images_of(reference: Reference, scale: Scale, rng: np.random.Generator) -> 
         return seen[0], seen[1:]
     assert reference.stack is not None
     rows, framing = usable_classes(reference.stack)
-    images = comparable(reference.stack, framing, rows, scale)
-    images, _ = centred(images)
+    images, _ = centred(comparable(reference.stack, framing, rows, scale))
     return images, [scrambled_images(images, finest_A / scale.pixel_size_A, rng) for _ in range(DECOYS)]
 
 

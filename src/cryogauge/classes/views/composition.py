@@ -120,8 +120,7 @@ def find_composition(
     """
     rows, framing = usable_classes(stack, grades, cutoff)
     scale = scale_for(reach_A(stack, framing, rows), finest_A)
-    images = comparable(stack, framing, rows, scale)
-    images, _ = centred(images)
+    images, _ = centred(comparable(stack, framing, rows, scale))
     masses = class_masses_kDa(stack.images, stack.pixel_size_A, mass_factor, framing=framing)[rows]
     lines = common_lines(filtered(images, flattening(images)), scale.rings)
     groups, certainty = _sure_groups(lines, masses, np.random.default_rng(seed))

@@ -103,8 +103,7 @@ def find_duplicates(
     """
     rows, framing = usable_classes(stack, grades, cutoff)
     scale = scale_for(reach_A(stack, framing, rows), finest_A)
-    images = comparable(stack, framing, rows, scale)
-    images, _ = centred(images)
+    images, _ = centred(comparable(stack, framing, rows, scale))
     factors = flattening(images)
     even = filtered(images, factors)
     correlations = all_correlations(even, even, scale.rings, mirror=mirror)

@@ -7,20 +7,16 @@ from numpy.typing import NDArray
 
 from cryogauge.imaging.transforms import irfft2
 from cryogauge.io import open_volume
+from cryogauge.io.model_atoms import is_model
 from cryogauge.records import BadInput, Volume
 from cryogauge.simulate.classes.structure import Structure
 from cryogauge.simulate.classes.views import splat
-from cryogauge.simulate.densities import MODEL_SUFFIXES, template_from_model
+from cryogauge.simulate.densities import template_from_model
 
 #: A map's voxels count from this part of its maximum, or so many standard deviations of its solvent.
 _FAINTEST, _STANDS_OUT = 0.02, 4.0
 #: Voxels of an atomic model's map, Å.
 _MODEL_VOXEL_A = 2.0
-
-
-def is_model(path: str | Path) -> bool:
-    """Whether a name is that of a PDB or mmCIF model, packed or not."""
-    return str(path).lower().removesuffix(".gz").endswith(MODEL_SUFFIXES)
 
 
 def load_map(path: str | Path, pixel_size_A: float | None = None) -> Volume:

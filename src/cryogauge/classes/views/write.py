@@ -15,7 +15,7 @@ from cryogauge.classes.views.frames import Images
 from cryogauge.classes.views.orientations import Orientations
 from cryogauge.classes.views.pages import pairs_in_rows, pictures_in_rows, sphere_svg
 from cryogauge.io.json_file import write_json_file
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.report.sheet import Block, write_sheet
 
 _MOST_PICTURES = 60
@@ -25,8 +25,8 @@ Settings = Mapping[str, Any]
 def write_orientations(out: Path, found: Orientations, settings: Settings) -> dict[str, Path]:
     """Write ``orientations.csv``, ``missing_views.csv``, ``orientations.json`` and ``.html`` into a folder."""
     files = _files(out, "orientations") | {"missing": out / "missing_views.csv"}
-    _write_csv(files["table"], found.table)
-    _write_csv(files["missing"], found.missing)
+    write_csv(files["table"], found.table)
+    write_csv(files["missing"], found.missing)
     numbers = {
         "scf": found.scf,
         "fourier_covered": found.fourier_covered,
@@ -76,7 +76,7 @@ def write_orientations(out: Path, found: Orientations, settings: Settings) -> di
 def write_duplicates(out: Path, found: Duplicates, settings: Settings) -> dict[str, Path]:
     """Write ``duplicates.csv``, ``duplicates.json`` and ``duplicates.html`` into a folder."""
     files = _files(out, "duplicates")
-    _write_csv(files["table"], found.table)
+    write_csv(files["table"], found.table)
     _write_json(files["settings"], {}, found.sentences, settings)
     table = found.table
     blocks = [Block("In brief", " ".join(found.sentences))]
@@ -98,8 +98,8 @@ def write_duplicates(out: Path, found: Duplicates, settings: Settings) -> dict[s
 def write_composition(out: Path, found: Composition, settings: Settings) -> dict[str, Path]:
     """Write ``composition.csv``, ``species.csv``, ``composition.json`` and ``composition.html`` into a folder."""
     files = _files(out, "composition") | {"species": out / "species.csv"}
-    _write_csv(files["table"], found.table)
-    _write_csv(files["species"], found.species)
+    write_csv(files["table"], found.table)
+    write_csv(files["species"], found.species)
     _write_json(files["settings"], {"certainty": found.certainty}, found.sentences, settings)
     blocks = [Block("In brief", " ".join(found.sentences), table=found.species)]
     for number, members in found.table.groupby("species"):
@@ -117,12 +117,12 @@ def write_composition(out: Path, found: Composition, settings: Settings) -> dict
 def write_comparison(out: Path, found: Comparison, settings: Settings) -> dict[str, Path]:
     """Write ``comparison.csv``, ``correlations.csv``, ``comparison.json`` and ``comparison.html`` into a folder."""
     files = _files(out, "comparison") | {"correlations": out / "correlations.csv"}
-    _write_csv(files["table"], found.table)
+    write_csv(files["table"], found.table)
     names = list(found.references["reference"])
     each = pd.DataFrame(np.concatenate([found.correlations, found.z], axis=1))
     each.columns = pd.Index([*names, *(f"z of {name}" for name in names)])
     each.insert(0, "class", found.table["class"].to_numpy())
-    _write_csv(files["correlations"], each)
+    write_csv(files["correlations"], each)
     _write_json(files["settings"], {}, found.sentences, settings)
     table = found.table
     told = [f"{row['reference']} z {row['z']:.1f}" for row in table.to_dict("records")]
@@ -149,11 +149,6 @@ def _named(table: pd.DataFrame) -> list[str]:
 
 def _files(out: Path, name: str) -> dict[str, Path]:
     return {"table": out / f"{name}.csv", "report": out / f"{name}.html", "settings": out / f"{name}.json"}
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
 
 
 def _write_json(path: Path, numbers: Mapping[str, Any], sentences: Sequence[str], settings: Settings) -> None:

@@ -141,13 +141,19 @@ class Control:
             self._jobs, self._done = SimpleQueue(), SimpleQueue()
             worker = threading.Thread(target=_work, args=(self._jobs, self._done), daemon=True, name="microscope")
             worker.start()
-        self._owed = 1
+        self._owed += 1
         self._jobs.put(partial(function, *arguments, **named))
         good, result = self.poll(self._done)
-        self._owed = 0
+        self._owed -= 1
         if not good:
             raise result  # type: ignore[misc]
         return result  # type: ignore[return-value]
+
+    def leave(self, function: Callable[[], object]) -> None:
+        """Have a call made as soon as what runs has ended, called off or not, and wait for nothing."""
+        if self._jobs is not None:
+            self._owed += 1
+            self._jobs.put(function)
 
     def forget(self) -> None:
         """Let go of the thread of :meth:`run`, whatever it does; the next call begins another."""

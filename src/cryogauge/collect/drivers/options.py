@@ -64,7 +64,8 @@ def _fitting(each: Field[Any], value: Any, who: str) -> Any:
             return tuple(_as(part, kind) for part, kind in zip(value, kinds, strict=True))
         return _as(value, each.type if usual is MISSING else type(usual))
     except (TypeError, ValueError) as error:
-        mend = "" if usual is MISSING else f"it is {usual!r} when not given"
+        shown = list(usual) if isinstance(usual, tuple) else usual
+        mend = "" if usual is MISSING else f"it is {shown!r} when not given"
         raise BadInput(f"{who}: {each.name} cannot be {value!r:.80}", mend) from error
 
 

@@ -3,6 +3,9 @@
 ``pytemscript`` runs on the microscope's computer, or elsewhere against its server there. It is not installed with
 cryogauge. The scripting interface has no autofocus, no eucentricity and no measurement of drift: what needs them must
 be done from pictures, and is missing from the capabilities.
+
+Nothing else keeps the beam off the specimen there, so the driver blanks it as it connects, lets it through for each
+picture, and leaves it blanked.
 """
 
 import math
@@ -155,9 +158,10 @@ class Temscript:
         z_um: float | None = None,
         tilt_deg: float | None = None,
     ) -> None:
-        """See :class:`Microscope`; all axes at once."""
+        """See :class:`Microscope`; all axes at once, the beam blanked, whoever let it through."""
         named = {"x": x_um, "y": y_um, "z": z_um, "a": tilt_deg}
         target = {name: float(value) for name, value in named.items() if value is not None}
+        self._blank(StageFault)
         self._call(StageFault, self._tem.stage.go_to, **target)
 
     # ------------------------------------------------------------------ camera
@@ -173,14 +177,18 @@ class Temscript:
             if not mode.dose_e_A2 > 0:
                 raise Unsupported(f"the dose of the mode {mode.name} is not known", "give the mode its dose_e_A2")
             seconds *= dose_e_A2 / mode.dose_e_A2
-        image = self._call(
-            CameraFault,
-            self._tem.acquisition.acquire_tem_image,
-            state["camera"],
-            exp_time=seconds,
-            binning=int(state.get("binning", 1)),
-            **state.get("acquire", {}),
-        )
+        try:
+            self._call(CameraFault, self._tem.optics.beam_unblank)
+            image = self._call(
+                CameraFault,
+                self._tem.acquisition.acquire_tem_image,
+                state["camera"],
+                exp_time=seconds,
+                binning=int(state.get("binning", 1)),
+                **state.get("acquire", {}),
+            )
+        finally:
+            self._blank(CameraFault)
         if image is None:
             raise CameraFault("the camera gave no picture", "leave continuous recording out of the mode's options")
         pixel_m = float(image.metadata.get("PixelSize.Width", 0.0))
@@ -232,7 +240,9 @@ class Temscript:
         )
 
     def stop(self) -> None:
-        """The interface cannot halt what has begun."""
+        """The interface cannot halt what has begun; when that has ended the beam is blanked."""
+        if self._tem is not None:
+            self._control.leave(self._tem.optics.beam_blank)
 
     def reconnect(self) -> None:
         """See :class:`Microscope`; a call that hangs is left behind."""
@@ -246,6 +256,7 @@ class Temscript:
             raise BadInput("the package pytemscript is not installed", "pip install pytemscript") from error
         with self._control.limit(60.0, "connecting to the microscope"):
             self._tem = self._call(ConnectionLost, Tem, of.connection, **where)
+            self._blank(ConnectionLost)
 
     def close(self) -> None:
         """See :class:`Microscope`."""
@@ -261,6 +272,9 @@ class Temscript:
     def _need(self, capability: Capability) -> None:
         if capability not in self.capabilities:
             raise Unsupported(f"this microscope was set up without: {capability}", "see the driver's options")
+
+    def _blank(self, fault: type[CryogaugeError]) -> None:
+        self._call(fault, self._tem.optics.beam_blank)
 
     def _slots(self) -> range:
         return range(1, self._call(LoaderFault, lambda: self._tem.autoloader.number_of_slots) + 1)

@@ -61,7 +61,8 @@ def find_exposures(paths: Sequence[str]) -> dict[str, str]:
         else:
             matching = [Path(each) for each in sorted(glob.glob(given, recursive=True)) if _is_exposure(Path(each))]
             if not matching:
-                raise BadInput(f"{given} does not exist", "give files, folders or a pattern in quotes")
+                wrong = f"no exposure matches {given}" if glob.has_magic(given) else f"{given} does not exist"
+                raise BadInput(wrong, "give files, folders or a pattern in quotes")
             found += matching
     files = list(dict.fromkeys(path.absolute() for path in found))
     stems = Counter(path.stem for path in files)

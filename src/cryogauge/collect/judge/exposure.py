@@ -67,6 +67,8 @@ def read_exposure(path: str | Path, *, pixel_size_A: float | None = None, gain: 
     if path.suffix.lower() in PICTURE_SUFFIXES:
         image, size = read_picture(path, pixel_size_A)
         return _checked(Exposure(image, size, picture=True), path)
+    if path.is_file() and not path.name.lower().endswith(EXPOSURE_SUFFIXES):
+        raise BadInput(f"{path} is no exposure cryogauge reads", f"known are {' '.join(EXPOSURE_SUFFIXES)}")
     movie = open_movie(path)
     size = _pixel_size_A(path, pixel_size_A)
     reference = read_gain(gain, movie.shape) if gain is not None else None

@@ -6,12 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryogauge.imaging.ctf_astigmatic import TilePower
-from cryogauge.imaging.detector import inelastic_mean_free_path_A
+from cryogauge.imaging.dose import speed_squared
 
 #: Rings of crystalline ice in Å (hexagonal 3.90, 3.67 and 3.44; the second is cubic ice's too), each with half a width.
 ICE_RINGS_A = ((3.90, 0.05), (3.67, 0.05), (3.44, 0.04))
 _BESIDE_A = ((3.30, 3.38), (3.50, 3.59), (3.75, 3.82), (3.97, 4.20))
 _FINEST_PX = 2.1
+#: Path in ice at 300 kV after which 1/e of the beam is left. The slit takes what loses energy, by a path of 395 nm
+#: (Rice et al., J. Struct. Biol. 204, 38, 2018); an aperture of 100 µm what atoms turn aside, by some 1,500 nm (from
+#: the cross-sections of Langmore & Smith, Ultramicroscopy 46, 349, 1992); rates of loss add up.
+USUAL_PATH_NM = 310.0
 
 
 def ice_ring(power: TilePower) -> float:
@@ -47,16 +51,21 @@ def _regions(power: TilePower) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool
     return [ring for ring in rings if ring.any()] if beside.any() else [], beside
 
 
-def ice_thickness_nm(mean_counts: float, vacuum_counts: float, voltage_kV: float) -> float:
+def ice_thickness_nm(
+    mean_counts: float, vacuum_counts: float, voltage_kV: float, mean_free_path_nm: float | None = None
+) -> float:
     """Thickness from the part of the beam that arrives, ``mean free path × ln(I_vacuum / I)``, in nm.
 
     Parameters
     ----------
     mean_counts, vacuum_counts
-        Mean of a pixel of the exposure, and of one without specimen at the same beam and exposure time.
+        Mean of a pixel of the exposure, and of one without specimen at the same beam, exposure time, slit and aperture.
     voltage_kV
-        From which the mean free path of :func:`cryogauge.imaging.inelastic_mean_free_path_A` follows. With an energy
-        filter or an objective aperture other than usual the path differs, and the thickness by the same factor.
+        From which the mean free path follows unless it is given: :data:`USUAL_PATH_NM`, which grows with the square of
+        the electrons' speed.
+    mean_free_path_nm
+        Path after which 1/e of the beam is left, as this microscope images ice. Without a slit only the aperture takes
+        electrons: the path is then some 1,500 nm at 300 kV with one of 100 µm, some 1,000 nm with one of 70 µm.
 
     Returns
     -------
@@ -64,4 +73,6 @@ def ice_thickness_nm(mean_counts: float, vacuum_counts: float, voltage_kV: float
     """
     if not (mean_counts > 0 and vacuum_counts > 0):
         return math.nan
-    return max(0.1 * inelastic_mean_free_path_A(voltage_kV) * math.log(vacuum_counts / mean_counts), 0.0)
+    usual_nm = USUAL_PATH_NM * speed_squared(voltage_kV) / speed_squared(300.0)
+    path_nm = usual_nm if mean_free_path_nm is None else mean_free_path_nm
+    return max(path_nm * math.log(vacuum_counts / mean_counts), 0.0)

@@ -37,6 +37,7 @@ EXPOSURE_COLUMNS = (
     *(f"p_{name}" for name in MICROGRAPH_CLASSES), "seconds", "path",
 )  # fmt: skip
 _CTF_PIXEL_A = 4.0  # coarser pixels show no rings to speak of
+_SMALLEST_A = 40.0  # across: smaller dark spots are noise, not particles
 #: Where a measure begins to cost, and where it costs most: the factor that is left falls straight between them.
 LIMITS = {
     "motion_A": (20.0, 80.0),
@@ -84,6 +85,14 @@ class JudgeSettings:
         Weights of the micrograph network in place of those that come along.
     judges
         Names of plug-ins that judge too, each a :class:`cryogauge.collect.plugins.Judge`.
+    mean_free_path_nm
+        Of ice, as this microscope images it, see :func:`cryogauge.collect.judge.ice.ice_thickness_nm`; unless given,
+        that with an energy filter's slit in. To be given where there is no filter.
+
+    Raises
+    ------
+    BadInput
+        When pixel size, counts or path are neither None nor a number above 0.
     """
 
     pixel_size_A: float | None = None
@@ -95,6 +104,13 @@ class JudgeSettings:
     gain: str | None = None
     model: str | None = None
     judges: tuple[str, ...] = ()
+    mean_free_path_nm: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("pixel_size_A", "vacuum_counts", "mean_free_path_nm"):
+            value: object = getattr(self, name)
+            if value is not None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+                raise BadInput(f"{name} cannot be {value!r:.80}", "give a number above 0, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -317,7 +333,7 @@ def _ice(exposure: Exposure, power: TilePower | None, settings: JudgeSettings) -
     vacuum = math.nan if settings.vacuum_counts is None else settings.vacuum_counts
     return {
         "mean_counts": mean,
-        "ice_thickness_nm": ice_thickness_nm(mean, vacuum, settings.voltage_kV),
+        "ice_thickness_nm": ice_thickness_nm(mean, vacuum, settings.voltage_kV, settings.mean_free_path_nm),
         "ice_ring": math.nan if power is None else ice_ring(power),
         "ice_spots": math.nan if power is None else ice_spots(power),
     }
@@ -332,7 +348,8 @@ def _counted(
     crystalline: bool,
 ) -> tuple[Particles, dict[str, float]]:
     """Particles by the band in which they are seen, or by the dark spots of the picture where those are far more:
-    smooth ones have little but their shadow. Nothing is told without rings, or in crystalline ice.
+    smooth ones have little but their shadow. Spots smaller than any particle that is looked for are noise. Nothing is
+    told without rings, or in crystalline ice.
     """
     names = ("particles", "particle_diameter_A", "particles_per_um2", "particles_per_um2_error", "particle_coverage",
              "particle_coverage_error")  # fmt: skip
@@ -347,8 +364,8 @@ def _counted(
     )  # fmt: skip
     step_A = exposure.pixel_size_A * max(exposure.image.shape) / max(besides.shape)
     count, dark = len(found.centres_A), len(spots.centres_px)
-    if dark > count + 3.0 * math.sqrt(count + 3.0):
-        diameter_A = spots.diameter_px * step_A
+    diameter_A = spots.diameter_px * step_A
+    if diameter_A >= _SMALLEST_A and dark > count + 3.0 * math.sqrt(count + 3.0):
         density, error = density_um2(dark, float((~besides).sum()) * (step_A * 1e-4) ** 2, diameter_A)
         disc_um2 = math.pi / 4 * (diameter_A * 1e-4) ** 2
         told = (dark, diameter_A, density, error, density * disc_um2, error * disc_um2)

@@ -12,6 +12,7 @@ from cryogauge.collect.judge.batch import TABLE
 from cryogauge.collect.judge.judge import EXPOSURE_COLUMNS, UNSURE
 from cryogauge.io.replace import replacing
 from cryogauge.report import Block, Failure, write_sheet
+from cryogauge.report.columns import in_words
 from cryogauge.report.pictures import data_uri
 
 #: Exposures that the page shows in pictures: the best and the worst, so that it opens at once.
@@ -46,7 +47,8 @@ def write_exposures(
         facts.append((f"{resolution:.1f} Å", "median fit of the contrast transfer"))
     if failures:
         facts.append((str(len(failures)), "could not be judged"))
-    blocks = [Block("All exposures, the best first", table=table[list(_IN_TABLE)])]
+    shown = table[list(_IN_TABLE)].assign(kind=table["kind"].map(in_words), flags=table["flags"].map(_flags))
+    blocks = [Block("All exposures, the best first", table=shown)]
     if failures:
         blocks.insert(0, Block("Could not be judged", table=pd.DataFrame([asdict(each) for each in failures])))
     chosen = ranked if len(ranked) <= _SHOWN else [*ranked[: _SHOWN // 2], *ranked[-_SHOWN // 2 :]]
@@ -88,5 +90,9 @@ def _image(path: Path, words: str) -> str:
     return f'<img src="{data_uri("jpeg", path.read_bytes())}" alt="{escape(words)}" style="max-width:100%">'
 
 
+def _flags(flags: str) -> str:
+    return ", ".join(map(in_words, flags.split()))
+
+
 def _looks(kind: str) -> str:
-    return "of no sure class" if kind == UNSURE else f"it looks {kind.replace('_', ' ')}"
+    return "of no sure class" if kind == UNSURE else f"it looks {in_words(kind)}"

@@ -21,7 +21,7 @@ from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.jobs.ledger import LedgerKey
 from cryogauge.records import BadInput, Retryable
 from cryogauge.records.faults import Unsafe
-from cryogauge.records.microscope import Capability, Exposure
+from cryogauge.records.microscope import Capability, Exposure, Mode
 
 EXPOSURES = "exposures"
 #: What the report wants to know of an exposure.
@@ -40,7 +40,7 @@ def expose_hole(
     hole: dict[str, Any],
     centre: dict[str, Any] | None = None,
 ) -> int:
-    """Expose a hole as often as is planned, but no place twice; how many exposures there are of it now.
+    """Expose a hole as often as is planned and fits in, but no place twice; how many exposures there are of it now.
 
     Parameters
     ----------
@@ -60,17 +60,22 @@ def expose_hole(
     """
     plan = session.settings.exposures
     target = f"{slot}/{square['square']}/{hole['hole']}"
-    names = [f"{target}/{shot}" for shot in range(plan.per_hole)]
+    shots = shots_that_fit(
+        plan.per_hole, _diameter_um(seen, hole), session.scope.modes[session.settings.modes.exposure]
+    )
+    names = [f"{target}/{shot}" for shot in range(shots)]
     for name in names:
         recover(session, name)
     missing = [(shot, name) for shot, name in enumerate(names) if not session.log.begun("expose", name)]
     if missing:
+        if shots < plan.per_hole and not any(session.log.results("expose")):
+            session.log.say(f"{shots} of {plan.per_hole} exposures fit in hole {target} without one on another")
         try:
             lies = session.placement(f"{slot}/{square['square']}")
             for shot, name in missing:
                 session.orders()  # a pause lets people use the microscope: whatever was set is set anew behind it
                 shift_um = _go(session, seen, _now(lies, hole), _now(lies, centre or hole))
-                _expose(session, name, shift_um + _offset_um(shot, plan.per_hole, seen, hole), square, hole)
+                _expose(session, name, shift_um + _offset_um(shot, shots, seen, hole), square, hole)
         except (Retryable, Unsafe) as error:
             raise Lost(f"hole {target} is given up: {error}") from error
     return sum(session.log.result("expose", name) is not None for name in names)
@@ -234,6 +239,18 @@ def _expose(session: Session, name: str, shift_um: np.ndarray, square: dict[str,
         return taken
 
     session.log.do("expose", name, take)
+
+
+def shots_that_fit(planned: int, diameter_um: float, mode: Mode) -> int:
+    """As many of the planned exposures of a hole as lie apart by the diagonal of their field, which a round beam that
+    lights all of it reaches over: where beams overlap, what is exposed next was damaged before.
+    """
+    apart_um, ring_um = math.hypot(*mode.field_um), _RING * diameter_um
+    fit = 1
+    for count in range(2, planned + 1):
+        beside_um = 2 * ring_um * math.sin(math.pi / (count - 1)) if count > 2 else math.inf
+        fit = count if min(ring_um, beside_um) >= apart_um else fit
+    return fit
 
 
 def _offset_um(shot: int, count: int, seen: dict[str, Any], hole: dict[str, Any]) -> np.ndarray:

@@ -35,9 +35,9 @@ class Log:
     """
 
     def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
-        path = folder / STEPS
-        self.steps: dict[Key, Entry] = _last(read_journal(path)) if path.exists() else {}
-        self._journal = Journal(path)
+        self._path = folder / STEPS
+        self.steps: dict[Key, Entry] = _last(read_journal(self._path)) if self._path.exists() else {}
+        self._journal = Journal(self._path)
         self._words = folder / WORDS
         self._tell = tell
         self.clock: Clock | None = None
@@ -106,6 +106,17 @@ class Log:
         for (name, target), entry in self.steps.items():
             if name == step and entry.outcome == "done":
                 yield target, entry.result
+
+    def taken_s(self) -> float:
+        """How long all runs together took by the microscope's clock, which may begin at 1970 or anew at each run."""
+        runs: list[tuple[float, float]] = []
+        for entry in read_journal(self._path):
+            last_s = entry.ended_s if entry.outcome else entry.begun_s
+            if entry.command == BEGUN:
+                runs.append((entry.begun_s, last_s))
+            elif runs:
+                runs[-1] = (runs[-1][0], max(runs[-1][1], last_s))
+        return sum(last_s - first_s for first_s, last_s in runs)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -18,6 +18,7 @@ from cryogauge.collect.screen.session import Session
 from cryogauge.io import read_picture
 from cryogauge.io.replace import replacing
 from cryogauge.report import Block, write_sheet
+from cryogauge.report.columns import in_words
 from cryogauge.report.pictures import data_uri, encode_within, grey_levels, heat_colours, reduce_picture
 
 REPORT, GRIDS, TABLE, ROUNDS = "report.html", "grids.csv", "exposures.csv", "classes.csv"
@@ -50,7 +51,7 @@ def write_session(session: Session, ending: str = "") -> Path:
     facts = [
         (str(int(ranked["score"].notna().sum())), f"of {len(grids)} grids screened"),
         (str(len(rows)), "exposures"),
-        (f"{session.scope.clock.now_s / 3600:.1f} h", "on the microscope's clock"),
+        (f"{log.taken_s() / 3600:.1f} h", "on the microscope's clock"),
     ]
     blocks = [Block("Grids, the best first", ending or "The session goes on.", table=ranked)]
     for slot in ranked["slot"]:
@@ -63,9 +64,9 @@ def write_session(session: Session, ending: str = "") -> Path:
     remarks = read_orders(folder).remarks
     if remarks:
         blocks.append(Block("Remarks", table=pd.DataFrame(remarks, columns=["target", "by", "remark"])))
-    used = {"version": __version__, "driver": session.settings.driver}
+    used: dict[str, Any] = {"version": __version__, "driver": session.settings.driver}
     for part in ("squares", "holes", "exposures", "skip", "classes", "pace", "judge"):
-        used[part] = ", ".join(f"{name} {value}" for name, value in asdict(getattr(session.settings, part)).items())
+        used[part] = asdict(getattr(session.settings, part))
     return write_sheet(folder / REPORT, "Grids screened", facts, blocks, settings=used)
 
 
@@ -82,6 +83,8 @@ def _grid(session: Session, slot: int, rows: Sequence[Mapping[str, Any]]) -> Blo
     skipped = log.result("skip", str(slot))
     said = f"{found['found']} squares, {len(visited)} visited, {len(own)} exposures."
     table = pd.DataFrame(own).reindex(columns=list(_SHOWN)).sort_values("score", ascending=False) if own else None
+    if table is not None:
+        table["kind"] = table["kind"].astype(str).map(in_words)
     return Block(
         f"Grid {slot}: {name}",
         f"{said} {skipped['why']}" if skipped else said,

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Any
 from cryogauge.collect.drivers.options import options_from
 from cryogauge.collect.drivers.registry import settings_from
 from cryogauge.collect.judge.judge import JudgeSettings
+from cryogauge.collect.targets.hole_kinds import NUMBERS as HOLE_NUMBERS
 from cryogauge.collect.targets.sampling import STRATEGIES, Strategy
+from cryogauge.collect.targets.square_kinds import NUMBERS as SQUARE_NUMBERS
 from cryogauge.records import BadInput
 from cryogauge.records.microscope import Settings
 
@@ -59,7 +60,8 @@ class ExposurePlan:
     Attributes
     ----------
     per_hole
-        The first in its middle, others on a ring about it.
+        The first in its middle, others on a ring about it, of half the hole's diameter; fewer where their fields would
+        lie over one another.
     defocus_A
         Lowest and highest; exposures go through four steps between them in turn.
     dose_e_A2
@@ -186,8 +188,11 @@ class SessionSettings:
         for sample in (self.squares, self.holes):
             if sample.strategy not in STRATEGIES:
                 raise BadInput(f"no strategy is called {sample.strategy!r}", f"one of: {', '.join(STRATEGIES)}")
+        for name, sample, numbers in (("squares", self.squares, SQUARE_NUMBERS), ("holes", self.holes, HOLE_NUMBERS)):
+            if sample.by not in numbers:
+                raise BadInput(f"{name} cannot be grouped by {sample.by!r}", f"one of: {', '.join(numbers)}")
         low, high = self.exposures.defocus_A
-        dose = self.exposures.dose_e_A2
+        dose, path_nm = self.exposures.dose_e_A2, self.judge.mean_free_path_nm
         for said, right in (
             ("a count of squares, holes or exposures is below 1",
              min(self.squares.count, self.holes.count, self.exposures.per_hole, self.squares.groups,
@@ -206,6 +211,8 @@ class SessionSettings:
             ("the reach by_shift_um is negative", self.pace.by_shift_um >= 0),
             ("a wait or a way is negative",
              min(self.pace.most_wait_s, self.pace.focus_every_um, self.pace.focus_within_A, self.faults.wait_s) >= 0),
+            ("the mean free path of ice is no number above 0",
+             path_nm is None or (isinstance(path_nm, (int, float)) and 0 < path_nm < math.inf)),
             ("the lens has no voltage or no spherical aberration", self.judge.voltage_kV > 0 and self.judge.cs_mm >= 0),
             ("a command is tried less than once", self.faults.tries >= 1 and self.faults.in_a_row >= 1),
         ):  # fmt: skip
@@ -248,25 +255,35 @@ def read_session(path: Path) -> SessionSettings:
         """Refuses what is given twice, of which YAML keeps the last without a word."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            names = [self.construct_object(name) for name, _ in node.value]
-            twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
-            if twice:
-                raise yaml.YAMLError(f"{twice[0]} is given twice")
+            seen: set[str] = set()
+            for each, _ in node.value:
+                name = str(self.construct_object(each))
+                if name in seen:
+                    raise yaml.MarkedYAMLError(problem=f"{name} is given twice", problem_mark=each.start_mark)
+                seen.add(name)
             return super().construct_mapping(node, deep)
 
     try:
         given = yaml.load(path.read_text(encoding="utf-8"), Strict)  # noqa: S506 it is a safe one
     except OSError as error:
         raise BadInput(f"{path} cannot be read", "give the YAML file of a session") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is no text", "give the YAML file of a session") from error
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise BadInput(f"{path}{line}: {error.problem}", "mend the YAML there, or in the line before") from error
+    except yaml.YAMLError as error:
         raise BadInput(f"{path} is no YAML file: {str(error).splitlines()[0]}", _HINT) from error
     return session_from(given)
 
 
 def session_from(given: Any) -> SessionSettings:
     """Settings from plain values as YAML gives them; raises as :func:`read_session`."""
-    if not isinstance(given, Mapping) or not {"driver", "grids"} <= set(given):
-        raise BadInput("the session names no driver or no grids", _HINT)
+    if not isinstance(given, Mapping):
+        raise BadInput("the session's file holds no settings by name", "such as driver: simulated; " + _HINT)
+    for name, such_as in (("driver", "driver: simulated"), ("grids", "grids: {1: apoferritin}")):
+        if given.get(name) is None:
+            raise BadInput(f"the session names no {name}", f"such as {such_as}; {_HINT}")
     values = {name: value for name, value in given.items() if value is not None}
     known = [each.name for each in fields(SessionSettings)]
     unknown = sorted(str(name) for name in set(values) - set(known))

@@ -12,6 +12,8 @@ COLUMNS = (
     "score", "hole", "lattice_i", "lattice_j", "x_px", "y_px", "diameter_px", "diameter_um", "confidence", "bright",
     "brightness", "ice_nm", "clean", "bar_px", "target", "flags", "why",
 )  # fmt: skip
+#: Those by which a session can group holes; it has no ``ice_nm``, which takes the grey value of the bare beam.
+NUMBERS = ("score", "x_px", "y_px", "diameter_px", "diameter_um", "confidence", "brightness", "clean", "bar_px")
 #: A target's rim stays away from bars by this part of a diameter, and a target is clean over this share.
 _BAR_GAP, _CLEAN = 0.25, 0.9
 #: Grey values off the usual of a hole by this many spreads are dirt (darker) or a tear (brighter).

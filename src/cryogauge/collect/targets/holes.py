@@ -103,7 +103,10 @@ def find_holes(
         lattice = None
         note = "no lattice: holes of no one size at no one distance, as of lacey film, or none at all"
         if len(found.xy):
-            note = f"too few holes for a lattice: {len(found.xy)} plain discs of one size, each for itself"
+            seen_as = (
+                "1 plain disc" if len(found.xy) == 1 else f"{len(found.xy)} plain discs of one size, each for itself"
+            )
+            note = f"too few holes for a lattice: {seen_as}"
     else:
         seen, response = refine(small, seen)
         lattice, radius, note = seen.lattice, seen.radius_px, ""

@@ -33,9 +33,11 @@ def ice_from_vacuum_nm(intensity: ArrayLike, vacuum: float, mean_free_path_nm: f
     vacuum
         Of the bare beam at the same dose.
     mean_free_path_nm
-        Path λ in nm after which 1/e of the electrons is left in the image. It is a microscope's own: a
-        coefficient of aperture-limited scattering (some 320 at 300 kV and 100 µm, Rice et al. 2018); with a filter's
-        slit in, that and the inelastic path, whose losses add: 1 / (1/320 + 1/395), some 177.
+        Path λ in nm after which 1/e of the electrons is left in the image. It is a microscope's own. With a filter's
+        slit in, some 310 at 300 kV: 1 / (1/395 + 1/1500), by what loses energy and by what atoms turn past an aperture
+        of 100 µm; a coefficient of some 320 is reported for that aperture (Rice et al. 2018). Without a slit it is the
+        aperture's alone: some 1,500, or 1,000 with one of 70 µm, and never below 570, the path by elastic scattering
+        through any angle (Langmore & Smith, Ultramicroscopy 46, 349, 1992).
 
     Returns
     -------

@@ -16,6 +16,8 @@ COLUMNS = (
     "score", "square", "kind", "x_px", "y_px", "vertices", "side_px", "area_px", "area_um2", "brightness", "relative",
     "usable", "partial", "flags", "why",
 )  # fmt: skip
+#: Those by which a session can group squares.
+NUMBERS = ("score", "x_px", "y_px", "side_px", "area_px", "area_um2", "brightness", "relative", "usable")
 #: Vacuum is seen where something is brighter than the usual film by this factor at least, above the bars.
 _VACUUM_OVER_FILM = 1.12
 #: Parts of a square's edge: longer bright patches are tears, shorter ones holes.

@@ -160,8 +160,8 @@ def _averaged(
     return Averaged(images, resolution, correlation)
 
 
-def crossing_A(correlation: NDArray[np.floating], edge_A: float, threshold: float = RESOLVED) -> float:
-    """Resolution at which a ring correlation first falls below a threshold, between rings by a straight line.
+def crossing_A(correlation: NDArray[np.floating], edge_A: float) -> float:
+    """Resolution at which a ring correlation first falls below 0.143, between rings by a straight line.
 
     Parameters
     ----------
@@ -170,10 +170,10 @@ def crossing_A(correlation: NDArray[np.floating], edge_A: float, threshold: floa
     edge_A
         Edge of the images.
     """
-    below = np.flatnonzero(correlation[2:] < threshold)
+    below = np.flatnonzero(correlation[2:] < RESOLVED)
     if not len(below):
         return float(edge_A / (len(correlation) - 1))
     ring = int(below[0]) + 2
     before, here = float(correlation[ring - 1]), float(correlation[ring])
-    part = (before - threshold) / (before - here) if before > threshold else 0.0
+    part = (before - RESOLVED) / (before - here) if before > RESOLVED else 0.0
     return float(edge_A / (ring - 1 + part))

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cryogauge.io.classes.cs_file import read_cs, texts
-from cryogauge.io.classes.images import check_square, note_not_finite, read_stack, take_images
+from cryogauge.io.classes.images import check_square, listed_images, note_not_finite, read_stack
 from cryogauge.io.classes.table import choose_pixel_A, class_table, count_particles
-from cryogauge.io.tilts.images import base_name, find_below_ancestor
 from cryogauge.records import BadInput, ClassStack
 
 CLASS = "alignments2D/class"
@@ -128,7 +127,8 @@ def open_cryosparc(path: Path, pixel_size_A: float | None, iteration: int | None
         numbers = table["blob/idx"].astype(np.int64)
         if len(np.unique(numbers)) != len(numbers):
             raise BadInput(f"{run.averages} lists a class twice", "give the averages of one job")
-        images, stated = _images(run.averages, table, run.images)
+        files = [name.removeprefix(">") for name in texts(table, "blob/path")]
+        images, stated = listed_images(files, numbers.tolist(), run.averages, run.images)
         resolution = _column(table, "blob/res_A", "resolutions are", run.averages, notes)
         sizes = _column(table, "blob/psize_A", "the pixel size is", run.averages, notes)
         told = {run.averages.name: None if sizes is None else float(np.median(sizes))}
@@ -147,34 +147,6 @@ def _column(table: np.ndarray, name: str, what: str, path: Path, notes: list[str
         return table[name].astype(np.float64)
     notes.append(f"{path.name} has no {name}: {what} not known.")
     return None
-
-
-def _images(path: Path, table: np.ndarray, expected: Path | None) -> tuple[np.ndarray, float | None]:
-    files = [name.removeprefix(">") for name in texts(table, "blob/path")]
-    sections = table["blob/idx"].astype(np.int64)
-    found = {file: find_image(file, path, expected) for file in dict.fromkeys(files)}
-    stacks = {file: read_stack(each) for file, each in found.items()}
-    if len(stacks) == 1:
-        (stack, stated), file = next(iter(stacks.values())), files[0]
-        return take_images(stack, sections.tolist(), found[file], path), stated
-    images = [
-        take_images(stacks[file][0], [int(section)], found[file], path)[0]
-        for file, section in zip(files, sections, strict=True)
-    ]
-    if len({image.shape for image in images}) > 1:
-        raise BadInput(f"{path} names images of different sizes", "give one job at a time")
-    return np.stack(images), stacks[files[0]][1]
-
-
-def find_image(file: str, table: Path, expected: Path | None) -> Path:
-    """Images named from the project's folder: beside the table, or below a folder above it."""
-    beside = table.parent / base_name(file)
-    path = beside if beside.is_file() else find_below_ancestor(file, table.parent) or expected
-    if path is None:
-        raise BadInput(
-            f"{table} names {file}, which is in neither its folder nor below one above", "copy the images beside it"
-        )
-    return path
 
 
 def class_numbers(table: np.ndarray, path: Path) -> np.ndarray:

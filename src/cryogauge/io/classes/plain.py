@@ -1,6 +1,5 @@
 """Stacks without metadata, and folders of pictures: what people keep when they keep only what they saw."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from cryogauge.io.classes.images import as_float32, check_square, note_not_finit
 from cryogauge.io.classes.table import choose_pixel_A, class_table
 from cryogauge.io.formats import PICTURE_SUFFIXES
 from cryogauge.io.mrc import FORMAT as MRC
+from cryogauge.io.named import natural
 from cryogauge.io.pictures import read_picture
 from cryogauge.io.tiff import FORMAT as TIFF
 from cryogauge.io.tiff import open_tiff, stated_pixel_A
@@ -54,11 +54,6 @@ def pictures_in(folder: Path) -> list[Path]:
     """Pictures of a folder in the order that people count them."""
     found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
     return sorted(found, key=lambda path: natural(path.name))
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts runs of digits as numbers."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _stack(images: np.ndarray, told: dict[str, float | None], pixel_size_A: float | None, source: str) -> ClassStack:

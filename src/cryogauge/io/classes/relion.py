@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cryogauge.io.classes.images import check_square, note_not_finite, read_stack, take_images
+from cryogauge.io.classes.images import check_square, listed_images, note_not_finite, read_stack
 from cryogauge.io.classes.relion_run import RUN_FILE, RelionRun, find_run, runs_in
 from cryogauge.io.classes.star import StarBlock, StarText, read_star_text
 from cryogauge.io.classes.table import choose_pixel_A, class_table, count_particles
-from cryogauge.io.tilts.images import base_name, find_below_ancestor
+from cryogauge.io.tilts.images import base_name
 from cryogauge.records import BadInput, ClassStack
 
 REFERENCE, NUMBER = "rlnReferenceImage", "rlnClassNumber"
@@ -129,38 +129,10 @@ def _images(path: Path, listed: StarBlock, expected: Path | None) -> tuple[np.nd
         sections = np.array([int(number or 1) - 1 for number, _, _ in split])
     except ValueError as error:
         raise BadInput(f"{path} names images in a way that is not RELION's: {names[0]}", "copy it again") from error
-    files = list(dict.fromkeys(file for _, _, file in split))
-    found = {file: _find(file, path, expected) for file in files}
-    if len(files) == 1:
-        stack, stated = read_stack(found[files[0]])
-        if listed.name == "model_classes" and len(stack) != len(names):
-            raise BadInput(
-                f"{path} lists {len(names)} classes, {found[files[0]]} holds {len(stack)} images",
-                "give files of one iteration of one job",
-            )
-        return sections, take_images(stack, sections.tolist(), found[files[0]], path), stated
-    stacks = {file: read_stack(each) for file, each in found.items()}
-    images = [
-        take_images(stacks[file][0], [int(section)], found[file], path)[0]
-        for section, (_, _, file) in zip(sections, split, strict=True)
-    ]
-    if len({image.shape for image in images}) > 1:
-        raise BadInput(f"{path} names images of different sizes", "give one job at a time")
-    return sections, np.stack(images), stacks[files[0]][1]
-
-
-def _find(file: str, star: Path, expected: Path | None) -> Path:
-    """Images named from the project's folder: beside the table, where RELION wrote both, or below a folder above it.
-
-    ``expected`` is the stack of the table's own iteration, for files that were renamed together.
-    """
-    beside = star.parent / base_name(file)
-    path = beside if beside.is_file() else find_below_ancestor(file, star.parent) or expected
-    if path is None:
-        raise BadInput(
-            f"{star} names {file}, which is in neither its folder nor below one above", "copy the images beside it"
-        )
-    return path
+    images, stated = listed_images(
+        [file for _, _, file in split], sections.tolist(), path, expected, whole=listed.name == "model_classes"
+    )
+    return sections, images, stated
 
 
 def _data_beside(path: Path) -> Path | None:

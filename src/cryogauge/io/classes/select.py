@@ -45,9 +45,7 @@ class Selected:
     notes: tuple[str, ...] = ()
 
 
-def select_particles(
-    source: str | Path, classes: Iterable[int], out: str | Path, *, iteration: int | None = None
-) -> Selected:
+def select_particles(source: str | Path, classes: Iterable[int], out: str | Path) -> Selected:
     """Write the particles of chosen classes into a folder.
 
     RELION: ``particles.star``, ``particles_excluded.star``, ``class_averages.star`` and ``backup_selection.star``, as
@@ -64,15 +62,13 @@ def select_particles(
         The program's numbers of the chosen classes.
     out
         The folder; it is made. Files of an earlier selection are replaced.
-    iteration
-        As ``open_classes`` takes it.
 
     Raises
     ------
     BadInput
         When a class is not there, none is chosen, no particle is in one, or files do not belong together.
     """
-    stack = open_classes(source, iteration=iteration)
+    stack = open_classes(source)
     numbers = stack.table["class"].to_numpy(np.int64)
     wanted = {int(number) for number in classes}
     if not wanted:
@@ -90,8 +86,7 @@ def select_particles(
         raise BadInput(f"{out} cannot be made: {(error.strerror or 'refused').lower()}", "choose another") from error
     chosen = np.isin(numbers, sorted(wanted))
     if stack.program in ("relion", "cryosparc"):
-        own = Path(source) if iteration is not None or stack.program == "cryosparc" else Path(stack.source)
-        particles = read_class_particles(own, iteration=iteration)
+        particles = read_class_particles(Path(source if stack.program == "cryosparc" else stack.source))
         write = _for_relion if stack.program == "relion" else _for_cryosparc
         return write(stack, particles, chosen, out)
     listed = out / "classes_selected.txt"

@@ -85,5 +85,7 @@ def choose_pixel_A(
             notes.append(f"{source} says a pixel of {size:.5g} Å; {origin}, {chosen:.5g} Å, is used.")
     if chosen is None:
         placeholder = " beyond the placeholder of 1 Å" if any(size == 1 for size in told.values()) else ""
-        notes.append(f"No pixel size is told{placeholder}: give it in Å to have masses and resolutions judged.")
+        notes.append(
+            f"No pixel size is told{placeholder}: give it (--pixel-size, in Å) to have masses and resolutions judged."
+        )
     return chosen

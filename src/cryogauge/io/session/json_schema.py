@@ -21,9 +21,9 @@ def dataset_schema() -> dict[str, Any]:
     return json.loads(files("cryogauge.io.session").joinpath("dataset.schema.json").read_text(encoding="utf-8"))
 
 
-def breaches(value: Any, schema: dict[str, Any] | None = None) -> Iterator[tuple[str, str]]:
+def breaches(value: Any) -> Iterator[tuple[str, str]]:
     """Where a document departs from the schema of ``dataset.json``: place and what is amiss."""
-    root = dataset_schema() if schema is None else schema
+    root = dataset_schema()
     yield from _breaches(value, root, root, "")
 
 

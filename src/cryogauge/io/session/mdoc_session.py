@@ -1,8 +1,6 @@
 """SerialEM's ``.mdoc`` of maps and exposures as a session: an image a section."""
 
 import json
-import re
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +9,12 @@ import numpy as np
 from cryogauge.io.session.foreign import inside, read_small
 from cryogauge.io.session.nav import NavItem, numbers
 from cryogauge.io.tilts.images import base_name
-from cryogauge.io.tilts.mdoc import Mdoc, MdocSection, parse_mdoc
+from cryogauge.io.tilts.mdoc import Mdoc, MdocSection, moment, parse_mdoc
 from cryogauge.records import BadInput
 from cryogauge.records.session import About, CollectionSession, Picture, session_table
 
 _LARGEST = 256 * 2**20
 _A_PER_UM = 1e4
-_TIME = re.compile(r"\s*(\d{1,2})-(\w{3})-(\d{2,4})\s+(\d{1,2}):(\d{2}):(\d{2})")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _OWN = {"StagePosition", "StageZ", "TiltAngle", "PixelSpacing", "Magnification", "TargetDefocus", "Defocus",
         "ExposureDose", "DateTime", "SubFramePath"}  # fmt: skip
 
@@ -104,7 +100,7 @@ def _row(mdoc: Mdoc, section: MdocSection) -> dict[str, Any]:
         "tilt_deg": _number(entries, "TiltAngle", where),
         "defocus_A": -defocus_um * _A_PER_UM,
         "dose_e_A2": dose if dose > 0 else np.nan,  # SerialEM writes 0 for a camera that is not calibrated
-        "recorded_at": _moment(entries.get("DateTime", "")),
+        "recorded_at": taken.isoformat() if (taken := moment(entries.get("DateTime", ""))) else "",
         "source": base_name(entries.get("SubFramePath", "")) or base_name(entries.get("ImageFile", "")),
         "extra": json.dumps({k: v for k, v in section.entries.items() if k not in _OWN}, ensure_ascii=False),
     }
@@ -115,16 +111,3 @@ def _number(entries: dict[str, str], key: str, where: str) -> float:
     if not entries.get(key, "").strip():
         return float("nan")
     return numbers(NavItem(where, {key: entries[key].split()[0]}), key, 1)[0]
-
-
-def _moment(text: str) -> str:
-    """SerialEM's time, such as ``25-Mar-21  17:00:46``, in ISO 8601; empty where it is none."""
-    match = _TIME.match(text)
-    if match is None or match[2].lower() not in _MONTHS:
-        return ""
-    year = int(match[3]) + (2000 if len(match[3]) == 2 else 0)
-    try:
-        month, day, hour, minute, second = _MONTHS.index(match[2].lower()) + 1, *map(int, match.group(1, 4, 5, 6))
-        return datetime(year, month, day, hour, minute, second).isoformat()
-    except ValueError:
-        return ""

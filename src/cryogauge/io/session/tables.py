@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cryogauge.records import BadInput
 from cryogauge.records.session import TABLES, Column
 
 #: A table with more rows is refused: no session has them, and a file may claim any number.
@@ -26,22 +25,8 @@ def write_table(path: Path, name: str, table: pd.DataFrame) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, compression="zstd")
 
 
-def read_table(path: Path, name: str) -> pd.DataFrame:
-    """A table of ``TABLES``; columns that it has besides are left out.
-
-    Raises
-    ------
-    BadInput
-        When it is missing or no Parquet, lacks a column, or has one of another type.
-    """
-    faults, table = inspect_table(path, name)
-    if table is None:
-        raise BadInput(f"{path} {faults[0]}", "cryogauge collect check names every fault")
-    return table
-
-
 def inspect_table(path: Path, name: str) -> tuple[list[str], pd.DataFrame | None]:
-    """What is wrong with a table as a whole, and the table where nothing is."""
+    """What is wrong with a table of ``TABLES`` as a whole, and the table where nothing is, without columns besides."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -3,7 +3,6 @@
 import math
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -22,9 +21,7 @@ from cryogauge.records.session import SCHEMA, TABLES, CollectionSession
 DOCUMENT = "dataset.json"
 
 
-def write_session(
-    folder: Path, session: CollectionSession, told: Callable[[str], None] | None = None
-) -> CollectionSession:
+def write_session(folder: Path, session: CollectionSession) -> CollectionSession:
     """Write a data set; it appears whole or not at all.
 
     Parameters
@@ -34,8 +31,6 @@ def write_session(
     session
         What to write. An image whose picture cannot be read, or has another size than the table says, goes without
         pixels and is noted.
-    told
-        Called with the name of each image whose pixels are written.
 
     Returns
     -------
@@ -55,7 +50,7 @@ def write_session(
     try:
         with no_space_is_retryable(folder.parent):
             temporary.mkdir(parents=True)
-            session = _with_pixels(temporary, session, told)
+            session = _with_pixels(temporary, session)
             tables = {}
             for name in TABLES:
                 write_table(temporary / f"{name}.parquet", name, session.table(name))
@@ -89,7 +84,7 @@ def _document(session: CollectionSession, tables: dict[str, dict[str, object]]) 
     }
 
 
-def _with_pixels(folder: Path, session: CollectionSession, told: Callable[[str], None] | None) -> CollectionSession:
+def _with_pixels(folder: Path, session: CollectionSession) -> CollectionSession:
     images, notes = session.images.reset_index(drop=True), list(session.about.notes)
     images["file"] = pd.Series([""] * len(images), dtype=object)
     if session.pictures:
@@ -108,8 +103,6 @@ def _with_pixels(folder: Path, session: CollectionSession, told: Callable[[str],
         write_pixels(folder / file, pixels, float(images["pixel_size_A"].iloc[index]))
         images.loc[index, ["height_px", "width_px"]] = pixels.shape
         images.loc[index, "file"] = file
-        if told is not None:
-            told(name)
     return replace(session, images=images, about=replace(session.about, notes=tuple(notes)))
 
 

@@ -4,10 +4,11 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryogauge.io.named import in_list, natural, walk_visible
 from cryogauge.io.tilts.mdoc import check_series, parse_mdoc, spans_tilts, why_no_series
 from cryogauge.io.tilts.relion import SEPARATOR, series_names, series_star, split_uri
 from cryogauge.io.tilts.stack import STACK_SUFFIXES, TILT_ENDS, find_mdoc, find_stack, is_sidecar, sidecar, stack_of
@@ -83,7 +84,7 @@ def find_tilt_series(paths: Sequence[str]) -> list[TiltSeriesSource]:
     found: dict[str, _Found] = {}
     for each in (each for item in paths for each in _expand(str(item))):
         found.setdefault(each.identity, each)
-    ordered = sorted(found.values(), key=lambda each: _natural(each.uri))
+    ordered = sorted(found.values(), key=lambda each: natural(each.uri))
     return [TiltSeriesSource(name, each.uri) for name, each in zip(_names(ordered), ordered, strict=True)]
 
 
@@ -93,9 +94,9 @@ def _expand(item: str) -> Iterable[_Found]:
         _, name, _ = series_star(item)
         return [_Found("star", name, item)]
     if path.is_dir():
-        return _merged(_visible(path), f"lies in {path}")
+        return _merged((parent / name for parent, _, files in walk_visible(path) for name in files), f"lies in {path}")
     if path.suffix.lower() == ".txt" and path.is_file() and not is_sidecar(path):
-        return _in_list(path)
+        return in_list(path, lambda listed: _expand(str(path.parent / listed)))
     if path.is_file():
         return _named(path)
     if glob.has_magic(item):
@@ -133,17 +134,6 @@ def _named(path: Path) -> list[_Found]:
     return [_stack(path)]
 
 
-def _visible(folder: Path) -> Iterator[Path]:
-    def unreadable(error: OSError) -> None:
-        if Path(error.filename) == folder:
-            raise BadInput(f"the folder {folder} may not be read", "ask its owner for permission") from error
-        _log.warning("the folder %s may not be read and is left out", error.filename)
-
-    for parent, folders, files in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
-
-
 def _merged(files: Iterable[Path], where: str) -> list[_Found]:
     """The series among files, each name of the best kind only; raises ``BadInput`` where there is none."""
     found: dict[str, _Found] = {}
@@ -170,7 +160,7 @@ def _merged(files: Iterable[Path], where: str) -> list[_Found]:
 def _without_copies(same: list[_Found]) -> list[_Found]:
     """Of stacks in one folder the likeliest recording, of STAR files that of the last job."""
     if same[0].kind == "star":
-        return [max(same, key=lambda each: (SEPARATOR in each.uri, _job(each.uri), _natural(each.uri)))]
+        return [max(same, key=lambda each: (SEPARATOR in each.uri, _job(each.uri), natural(each.uri)))]
     if same[0].kind == "stack":
         by_folder: dict[Path, _Found] = {}
         for each in sorted(same, key=lambda each: STACK_SUFFIXES.index(Path(each.uri).suffix.lower())):
@@ -216,25 +206,6 @@ def _is_series(path: Path, passed: dict[str, int]) -> bool:
     return not reason
 
 
-def _in_list(path: Path) -> Iterator[_Found]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not a text file", "a list has one path a line") from error
-    items = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
-    if not any(item for _, item in items):
-        raise BadInput(f"the list {path} is empty", "a list has one path a line")
-    for number, item in items:
-        if not item:
-            continue
-        if Path(item).suffix.lower() == ".txt":
-            raise BadInput(f"{path}, line {number}: a list may not name another list ({item})")
-        try:
-            yield from _expand(str(path.parent / item))
-        except BadInput as error:
-            raise BadInput(f"{path}, line {number}: {error.message}", error.hint) from error
-
-
 def _stack(path: Path) -> _Found:
     return _Found("stack", path.stem, str(path))
 
@@ -258,11 +229,6 @@ def _start(path: Path) -> str:
 def _job(uri: str) -> int:
     jobs = re.findall(r"job(\d+)", uri)
     return int(jobs[-1]) if jobs else 0
-
-
-def _natural(uri: str) -> list[tuple[int, str]]:
-    """Runs of digits count as numbers."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", uri)]
 
 
 def _names(found: list[_Found]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cryogauge.io.lazy import LazyArray
 from cryogauge.io.mrc import map_mrc
-from cryogauge.io.tilts.movies import MOVIE_SUFFIXES, open_movie
+from cryogauge.io.tilts.movies import open_movie
 from cryogauge.records import BadInput
 
 #: Folders beside a metadata file, and beside its folder, in which frames are looked for.
@@ -94,11 +94,6 @@ def stack_files(paths: Sequence[Path], sections: Sequence[int | None] | None = N
         return out
 
     return LazyArray((len(paths), height, width), dtype, read), _stated_A(paths[0])
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file is of a kind that ``stack_files`` reads, by its name."""
-    return path.name.lower().endswith(MOVIE_SUFFIXES)
 
 
 def _sum(movie: Any, y: slice, x: slice, dtype: np.dtype) -> np.ndarray:

@@ -220,7 +220,7 @@ def _doses(mdoc: Mdoc) -> tuple[np.ndarray, np.ndarray]:
     dose = np.where(unknown, [_frame_dose(each.entries) for each in mdoc.sections], dose)
     if not np.isnan(prior).any():
         return dose, prior
-    moments = [_moment(each.entries.get("DateTime", "")) for each in mdoc.sections]
+    moments = [moment(each.entries.get("DateTime", "")) for each in mdoc.sections]
     added = np.full(len(dose), np.nan)
     if None not in moments:
         order = sorted(range(len(dose)), key=lambda i: (moments[i], mdoc.sections[i].number))
@@ -237,7 +237,7 @@ def _frame_dose(entries: dict[str, str]) -> float:
     return sum(dose * count for dose, count in zip(values[::2], values[1::2], strict=False)) or float("nan")
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
     """``06-Jun-23  23:19:46`` or with four digits of year, whatever the language of the machine."""
     match = re.match(r"\s*(\d{1,2})-(\w{3})-(\d{2,4})\s+(\d{1,2}):(\d{2}):(\d{2})", text)
     month = _MONTHS.find(match[2].lower()) if match else -1

@@ -1,6 +1,5 @@
 """A stack of tilt images and what lies beside it: SerialEM's, IMOD's and AreTomo's files."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,6 @@ from cryogauge.io.tilts.images import base_name, each_found, find_beside, stack_
 from cryogauge.io.tilts.imod import find_tilt_com, read_angles, read_xf
 from cryogauge.io.tilts.mdoc import Mdoc, check_series, mdoc_table, parse_mdoc
 from cryogauge.records import TILT_COLUMNS, BadInput, TiltSeries
-
-_log = logging.getLogger("cryogauge.io")
 
 #: Endings of stacks, the likelier holder of recorded images first.
 STACK_SUFFIXES = (".st", ".mrc", ".mrcs", ".ali")

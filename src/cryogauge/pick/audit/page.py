@@ -48,8 +48,17 @@ def write_audited(
         table = pd.DataFrame([(each.tomogram, each.message) for each in failures], columns=["tomogram", "why"])
         blocks.append(Block("Not looked at", table=table))
     if agree is not None and len(agree):
-        text = told(agree) or "Of pairs of a label and a random place, the part in which the network sees the label."
-        blocks.append(Block("Do the labels agree with what is seen?", text, table=agree.round({"above": 3})))
+        text = (
+            told(agree)
+            or "Of pairs of a label and a random place, the part in which the network sees the label higher."
+        )
+        blocks.append(
+            Block(
+                "Do the labels agree with what is seen?",
+                text,
+                table=agree.round({"above": 3}).rename(columns={"above": "label higher"}),
+            )
+        )
     if len(suggestions):
         session = AuditSession(folder, _SHOWN)
         names = [each.name for each in session.audit.objects]

@@ -1,7 +1,5 @@
 """Dose splits and dose studies of many tilt series, each done once."""
 
-import hashlib
-import json
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ import pandas as pd
 from cryogauge.imaging.outside import Alignment, align, relion_motion
 from cryogauge.imaging.reconstruction import Filter
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.jobs.ledger import settings_digest
 from cryogauge.records import PREVIEW, BadInput, TiltSeries, Volume
 from cryogauge.score.batch import artefacts, result_folder, whole_folder
 from cryogauge.score.dose.plan import WHOLE, Subset, halvings, parts
@@ -108,10 +107,8 @@ class DoseSettings:
     @property
     def digest(self) -> str:
         """Hash of what can change a result: all but where and how fast it is made."""
-        from cryogauge import __version__
-
-        kept = {k: v for k, v in asdict(self).items() if k not in ("scratch", "threads", "device", "weights")}
-        return hashlib.sha256(json.dumps({"version": __version__, **kept}, sort_keys=True).encode()).hexdigest()
+        apart = ("scratch", "threads", "device", "weights")
+        return settings_digest({name: value for name, value in asdict(self).items() if name not in apart})
 
 
 @dataclass(frozen=True)
@@ -224,7 +221,7 @@ def split_to_folder(item: DoseItem, folder: Path) -> dict[str, Any]:
     Where the alignment is our own coarse one, names of tomograms end in ``_preview``.
     """
     from cryogauge.io import write_mrc
-    from cryogauge.io.replace import replacing
+    from cryogauge.io.replace import write_csv
 
     exposures = open_exposures(item.uri, item.settings)
     alignment = exposures.series.alignment
@@ -237,8 +234,7 @@ def split_to_folder(item: DoseItem, folder: Path) -> dict[str, Any]:
             "share": subset.share, "asked_e_A2": subset.asked_e_A2, "dose_e_A2": dose, "alignment": alignment,
             "file": file,
         })  # fmt: skip
-    with replacing(folder / SUBSETS) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(folder / SUBSETS, pd.DataFrame(rows))
     return {"tomograms": len(rows), "total_e_A2": rows[0]["dose_e_A2"], "alignment": alignment}
 
 

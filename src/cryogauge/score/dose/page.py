@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.records import BadInput
 from cryogauge.report import Block, Line, line_plot_svg, scatter_plot_svg, write_sheet
 from cryogauge.score.dose.advice import (
@@ -107,8 +107,7 @@ def write_study(out: Path, studies: list[SeriesStudy], settings: Mapping[str, ob
         "slices": pd.concat([study.slices for study in studies], ignore_index=True),
     }
     for name, table in tables.items():
-        with replacing(out / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g")
+        write_csv(out / f"{name}.csv", table)
     findings = find(tables["dose"], tables["pairs"])
     write_sheet(
         out / "report.html",

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,6 @@ def split_tomograms(
     how: Reconstruction = Reconstruction(),
     *,
     scratch: Path | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[Subset, float, Volume]]:
     """Reconstruct every subset of the dose with identical geometry.
 
@@ -107,8 +106,6 @@ def split_tomograms(
         Reconstruction, the same for all.
     scratch
         Folder for the groups; the system's temporary folder unless given. Nothing is left in it.
-    progress
-        Called with the number of tilts whose fractions have been read.
 
     Yields
     ------
@@ -131,7 +128,7 @@ def split_tomograms(
     fractions = np.array([movie.shape[0] for movie in movies])
     with tempfile.TemporaryDirectory(prefix="cryogauge-dose-", dir=scratch) as folder:
         known = None if exposures.drift is None else [exposures.drift[int(k)] for k in used]
-        groups = _group_sums(Path(folder), plan, movies, aligner, exposures.gain, known, how.register, progress)
+        groups = _group_sums(Path(folder), plan, movies, aligner, exposures.gain, known, how.register)
         for k, subset in enumerate(plan.subsets):
             images = np.zeros(groups.shape[1:], dtype=np.float32)
             for group in np.flatnonzero(plan.members[k]):
@@ -152,7 +149,6 @@ def _group_sums(
     gain: NDArray[np.floating] | None,
     known: Sequence[NDArray[np.floating]] | None,
     register: bool,
-    progress: Callable[[int], None] | None,
 ) -> NDArray[np.float32]:
     """Sums of each group of fractions, binned and aligned: a memory map ``(group, tilt, y, x)``."""
     shape = (plan.groups, len(movies), *aligner.shape)
@@ -176,8 +172,6 @@ def _group_sums(
             if len(members):
                 total = _sum(movie, members, drift, gain, exact=aligner.factor < 2)
                 sums[group, tilt] = aligner.align(total, tilt)
-        if progress:
-            progress(1)
 
     for_each(one, range(len(movies)))
     return sums

@@ -1,6 +1,6 @@
 """Scores of every part of the dose of a tilt series, halves against each other, and what Fourier rings say of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,6 @@ def study_series(
     quality: SliceQuality,
     *,
     flags: tuple[str, ...] = (),
-    progress: Callable[[int], None] | None = None,
 ) -> SeriesStudy:
     """Score tomograms of parts of one tilt series' dose as they come.
 
@@ -74,8 +73,6 @@ def study_series(
         A loaded network.
     flags
         Words put before those of every tomogram.
-    progress
-        Called with the number of tomograms done.
 
     Raises
     ------
@@ -126,8 +123,6 @@ def study_series(
                                even_shown[place], shown[place], volume.voxel_size_A)
                         for place, z in places.items()
                     ]  # fmt: skip
-        if progress:
-            progress(1)
     slices = [
         pd.DataFrame({"series": name, "subset": part, "z": range(len(s)), "score": s}) for part, s in scores.items()
     ]

@@ -37,10 +37,3 @@ CATEGORIES = (
     Category(4, "2 px", 2.5),
     Category(5, "1 px", 1.5),
 )
-
-
-def category_of_width(width_px: float) -> int:
-    """Number of the category that a measured width in pixels falls into, 1 to 5; ``ValueError`` for no width."""
-    if not width_px > 0:
-        raise ValueError(f"{width_px} is no width")
-    return max(each.number for each in CATEGORIES[1:] if width_px < each.below_px or each.number == 1)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from cryogauge.io.database import Database, Schema
 
@@ -44,8 +43,6 @@ _LABELS = sa.Table(
     sqlite_autoincrement=True,  # ids never come back, so that the last label is always the one with the highest
 )
 _SCHEMA = Schema(_TABLES, _MARK, 1, "labels", "cryogauge label slices")
-#: Slices written in one statement: SQLite takes some thousand parameters.
-_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -130,18 +127,8 @@ class LabelStore:
         -------
         ``{(content, z): id}`` of those given.
         """
-        insert = self._database.insert
-        ids: dict[tuple[str, int], int] = {}
-        by_key = {(each.content, each.z): each for each in slices}
-        unique = [by_key[key] for key in sorted(by_key)]  # two that write in one order cannot wait for each other
-        with self._database.transaction() as connection:
-            for first in range(0, len(unique), _CHUNK):
-                statement = insert(_SLICES).values([vars(each) for each in unique[first : first + _CHUNK]])
-                updated = {name: statement.excluded[name] for name in ("tomogram", "uri", "pixel_size_A")}
-                statement = statement.on_conflict_do_update(index_elements=["content", "z"], set_=updated)
-                rows = connection.execute(statement.returning(_SLICES.c.content, _SLICES.c.z, _SLICES.c.id))
-                ids |= {(row.content, row.z): row.id for row in rows}
-        return ids
+        found = self._database.upsert(_SLICES, [vars(each) for each in slices], ("content", "z"))
+        return {(content, z): slice_id for (content, z), slice_id in found.items()}
 
     def labelled(self, annotator: str) -> list[tuple[int, bool]]:
         """``(slice id, whether as a repeat)`` of all that somebody has labelled, in the order of labelling."""
@@ -155,12 +142,7 @@ class LabelStore:
             **vars(label), "slice_id": slice_id, "annotator": annotator, "repeat": repeat, "chosen": chosen,
             "labelled_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }  # fmt: skip
-        try:
-            with self._database.transaction() as connection:
-                connection.execute(sa.insert(_LABELS).values(values))
-        except IntegrityError:
-            return False
-        return True
+        return self._database.insert_once(_LABELS, values)
 
     def remove(self, slice_id: int, annotator: str, *, repeat: bool) -> bool:
         """Take a label back; False when there is none."""

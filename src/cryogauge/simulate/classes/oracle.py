@@ -6,9 +6,9 @@ strong what is beside the particle is against the particle; and whether the part
 
 Detail is read off the Fourier ring correlation of average and true projection within the particle's outline, as the
 frequency up to which they agree, counted in full where the correlation exceeds 0.9, not at all below 0.2, and no more
-once it has been lost. What is coarser than the ring up to 20 Å that agrees best counts like that ring: contrast transfer
-takes it away, and it is the finer one that is seen. Detail that agrees but is too faint to be seen, its amplitude below
-0.4 of what the outline has, counts in proportion.
+once it has been lost. What is coarser than the ring up to 20 Å that agrees best counts like that ring: contrast
+transfer takes it away, and it is the finer one that is seen. Detail that agrees but is too faint to be seen, its
+amplitude below 0.4 of what the outline has, counts in proportion.
 """
 
 from typing import NamedTuple

@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from cryogauge.imaging.detector import INELASTIC_MEAN_FREE_PATH_A, inelastic_mean_free_path_A
 from cryogauge.simulate.grid.ground import (
     BROKEN,
     EMPTY,
@@ -22,45 +21,13 @@ from cryogauge.simulate.grid.ground import (
     to_mesh,
     torn_depth_um,
 )
+from cryogauge.simulate.grid.scattering import MATERIALS, mean_free_path_nm
 from cryogauge.simulate.grid.view import View
 
 #: Share of the electrons that reaches the camera through the bars, by scattering about them.
 BAR_LEAK = 0.004
 #: Distance over which bars, which stand high above the foil, fade in.
 _BAR_EDGE_UM = 0.6
-
-
-@dataclass(frozen=True)
-class Material:
-    """How a material scatters electrons of 300 kV.
-
-    Attributes
-    ----------
-    filtered_nm, unfiltered_nm
-        Path after which the image has lost all but 1/e of its electrons, with the energy filter's slit (inelastic
-        scattering) and without it (scattering past the apertures).
-    potential_V
-        Mean inner potential.
-    """
-
-    filtered_nm: float
-    unfiltered_nm: float
-    potential_V: float
-
-
-#: Ice by the inelastic mean free path that the package uses everywhere; the others as their densities and atomic
-#: numbers have it, to some tens of percent: models of the kind, not measurements.
-MATERIALS = {
-    "ice": Material(INELASTIC_MEAN_FREE_PATH_A / 10.0, 850.0, 3.5),
-    "carbon": Material(170.0, 330.0, 9.0),
-    "gold": Material(38.0, 55.0, 25.0),
-}
-
-
-def mean_free_path_nm(material: str, voltage_kV: float, *, slit: bool) -> float:
-    """Path after which 1/e of the electrons is left in the image; it grows with the square of their speed."""
-    at_300_kV = MATERIALS[material].filtered_nm if slit else MATERIALS[material].unfiltered_nm
-    return at_300_kV * inelastic_mean_free_path_A(voltage_kV) / INELASTIC_MEAN_FREE_PATH_A
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from cryogauge import __version__
 from cryogauge.io import content_key, write_mrc
 from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.io.mrc import map_mrc
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.jobs import Ledger, LedgerKey
 from cryogauge.records import BadInput
 from cryogauge.simulate.grid.layout import SimulatedGrid, make_grid
@@ -111,8 +111,7 @@ def simulate_grid(
         tables["lamellae"] = grid.lamellae
     for name, table in tables.items():
         written[name] = out / f"{name}.csv"
-        with replacing(written[name]) as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g")
+        write_csv(written[name], table)
     written["settings"] = out / SETTINGS
     write_json_file(written["settings"], {"version": __version__, "seed": seed, **asdict(grid.settings)})
     written["sheet"] = write_grid_sheet(out / "grid.html", grid, [(s.name, s.what, p) for s, p in pictures])

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cryogauge.imaging.ctf import ctf_2d, electron_wavelength_A
-from cryogauge.imaging.detector import detect, zero_loss_fraction
+from cryogauge.imaging.ctf import across_tilt, ctf_2d, electron_wavelength_A
+from cryogauge.imaging.detector import detect
 from cryogauge.imaging.transforms import fast_length, frequency_radius, irfft2, rfft2
 from cryogauge.records import BadInput
 from cryogauge.simulate.acquire import interaction_rad_VA
 from cryogauge.simulate.grid.crystals import GOLD_SPACINGS_A, ICE_SPACINGS_A, add_grains
 from cryogauge.simulate.grid.film import Film
 from cryogauge.simulate.grid.layout import SimulatedGrid
+from cryogauge.simulate.grid.scattering import inelastic_path_nm
 from cryogauge.simulate.grid.scene import scene
 from cryogauge.simulate.grid.texture import texture_spectrum
 from cryogauge.simulate.grid.view import View
@@ -99,7 +100,7 @@ def grid_image(
     seed
         Of the noise; what is on the grid follows from the grid's own.
     slit
-        Energy filter: count only electrons that lost no energy.
+        Energy filter: count only electrons that lost no energy. Without it the objective aperture alone takes any.
     prior_dose_e_A2
         What the place had received before, which damages particles.
     drift_A
@@ -255,8 +256,14 @@ def _rate(
     # a weak phase object's contrast, which may exceed nothing at edges that are not weak
     contrast /= np.sqrt(1.0 + (contrast / 0.95) ** 2)
     if not slit:  # what lost energy arrives too, blurred beyond use by chromatic aberration
-        contrast *= zero_loss_fraction(10.0 * (film.ice_nm + film.foil_nm + film.cell_nm), voltage).astype(np.float32)
+        contrast *= _without_loss(film, grid.settings.foil, voltage)
     return (through * (1.0 + contrast)).astype(np.float32)
+
+
+def _without_loss(film: Film, foil: str, voltage_kV: float) -> NDArray[np.float32]:
+    """Share of the electrons at each pixel that lost no energy."""
+    wet = (film.ice_nm + film.cell_nm) / np.float32(inelastic_path_nm("ice", voltage_kV))
+    return np.exp(-wet - film.foil_nm / np.float32(inelastic_path_nm(foil, voltage_kV)))
 
 
 def _add_all_grains(grid: SimulatedGrid, view: View, film: Film, phase_rad: NDArray[np.float32]) -> None:
@@ -298,17 +305,10 @@ def _phase_contrast(
         transfer *= np.exp(-((np.pi * 1e-3 * optics.convergence_mrad * slope) ** 2)).astype(np.float32)
         return irfft2(spectrum * transfer, shape).astype(np.float32)
 
-    lean = np.tan(np.deg2rad(view.tilt_deg))
-    span_A = abs(lean) * shape[1] * pixel
+    span_A = abs(np.tan(np.deg2rad(view.tilt_deg))) * shape[1] * pixel
     if span_A < _SAME_DEFOCUS_A or span_A < 0.02 * abs(defocus_A):
         return at(defocus_A)
-    count = int(min(9, np.ceil(span_A / _SAME_DEFOCUS_A) + 1))
-    x = (np.arange(shape[1]) - (shape[1] - 1) / 2) / (shape[1] / 2)
-    image = np.zeros(shape, dtype=np.float32)
-    for node in np.linspace(-1, 1, count):
-        weight = np.clip(1.0 - np.abs(x - node) * (count - 1) / 2, 0.0, 1.0).astype(np.float32)
-        image += weight * at(defocus_A - lean * node * shape[1] / 2 * pixel)
-    return image
+    return across_tilt(at, shape, pixel, defocus_A, view.tilt_deg, strip_A=_SAME_DEFOCUS_A)
 
 
 def _illumination(shape_px: tuple[int, int], optics: GridOptics) -> NDArray[np.float32]:

@@ -4,8 +4,9 @@ import numpy as np
 
 from cryogauge.simulate.grid.cells import add_cells
 from cryogauge.simulate.grid.debris import add_debris, debris_in, tear_film
-from cryogauge.simulate.grid.film import MATERIALS, Film, enlarged, mean_free_path_nm, render_film
+from cryogauge.simulate.grid.film import Film, enlarged, render_film
 from cryogauge.simulate.grid.layout import SimulatedGrid
+from cryogauge.simulate.grid.scattering import MATERIALS, mean_free_path_nm
 from cryogauge.simulate.grid.view import View
 
 #: Finest detail of it; where pixels are smaller, it is drawn coarser and interpolated.

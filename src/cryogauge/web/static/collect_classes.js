@@ -26,7 +26,11 @@ export function paintClasses(slot, told, particles, state) {
   by("classes").hidden = !told || (!told.every && !told.rounds.length);
   if (by("classes").hidden) return;
   const done = told.rounds.at(-1)?.particles ?? 0;
-  const wait = told.every && !["finished", "stopped"].includes(state) ? ` The next classes are made at ${done + told.every} particles of good exposures.` : "";
+  const ended = ["finished", "stopped"].includes(state);
+  const next = told.rounds.length ? "The next classes" : "Classes";
+  const wait = !told.every || (ended && told.rounds.length) ? "" : ended
+    ? ` Too few for classes, which are made from ${told.every} particles of good exposures on.`
+    : ` ${next} are made at ${done + told.every} particles of good exposures.`;
   by("classes-said").textContent = `${count(particles, "particle")} so far.${wait}`;
   const now = JSON.stringify(told);
   if (now === painted) return;

@@ -64,7 +64,7 @@ class SimulatedMicroscope:
         self.capabilities = _ALL | ({Capability.FRAMES} if self.simulation.frames_folder else frozenset())
         self.unsafe_moves = self.commands = 0
         self.faults = Faults(self.simulation.faults, self.simulation.fault_rates, self.simulation.seed)
-        self._source = source or grid_source(self.simulation.optics)
+        self._source = source or grid_source(self.simulation.optics, self.simulation.grids)
         self._control = control
         control.clock = VirtualClock()
         self._rng = np.random.default_rng([self.simulation.seed, 3])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from cryogauge.collect.drivers.options import options_from
 from cryogauge.collect.drivers.simulated.settings import Mechanics
 from cryogauge.collect.targets.realign import Placement
 from cryogauge.records import BadInput
@@ -237,8 +238,14 @@ def _cell(x_um: float, y_um: float) -> tuple[int, int]:
     return math.floor(x_um / _CELL_UM), math.floor(y_um / _CELL_UM)
 
 
-def grid_source(optics: Mapping[str, Any]) -> Source:
-    """The simulation of grids, through the optics of :class:`cryogauge.simulate.grid.GridOptics`."""
+def grid_source(optics: Mapping[str, Any], grids: Mapping[int, Any]) -> Source:
+    """The simulation of grids, through the optics of :class:`cryogauge.simulate.grid.GridOptics`.
+
+    Raises
+    ------
+    BadInput
+        For optics, or settings of one of the grids by slot, that are none: a session is not to find out on the way.
+    """
     from cryogauge.simulate.grid import GridOptics, GridSettings, grid_frames, grid_image, make_grid
     from cryogauge.simulate.grid.settings import settings_from
 
@@ -249,5 +256,8 @@ def grid_source(optics: Mapping[str, Any]) -> Source:
     unknown = sorted(set(optics) - {each.name for each in fields(GridOptics)})
     if unknown:
         raise BadInput(f"no optics of a grid's picture are called {unknown[0]!r}", "see GridOptics")
+    for slot, grid in grids.items():
+        if isinstance(grid, Mapping):
+            options_from(GridSettings, grid, f"the simulated grid in slot {slot}")
     through = GridOptics(**optics)
     return Source(made, partial(grid_image, optics=through), partial(grid_frames, optics=through))
