@@ -70,6 +70,38 @@ def test_noise_is_poor_once_there_are_enough_particles():
         assert np.isnan(told["views"])
 
 
+def test_classes_are_not_poor_while_one_is_good():
+    views = random_views(14, np.random.default_rng(1))
+    images = averages(views, noise=3.0).images
+    images[0] = averages(views[:1]).images[0]
+    table = pd.DataFrame({"class": np.arange(14), "resolution_A": 10.0, "distribution": 1 / 14, "particles": 200})
+    told = look_at_classes(ClassStack(images, PIXEL_A, table))
+    assert told["shown_share"] < 0.2
+    assert told["best_grade"] < 4
+    assert told["flags"] == ""
+
+
+def test_three_views_are_one_sided_and_more_are_not():
+    rng, poles = np.random.default_rng(2), random_views(7, np.random.default_rng(8))
+    for count, flags in ((3, "one_sided"), (7, "")):
+        told = look_at_classes(
+            averages(np.concatenate([scattered_views(pole, 2, 3.0, 180.0, rng) for pole in poles[:count]]))
+        )
+        assert (told["views_of_nine"] <= 3, told["flags"]) == (count == 3, flags)
+
+
+def test_blurred_averages_of_few_particles_are_not_called_one_sided():
+    views = scattered_views(random_views(1, np.random.default_rng(8))[0], 6, 3.0, 180.0, np.random.default_rng(2))
+    images = gaussian_filter(averages(views, noise=0.0).images, (0, 3.0, 3.0))
+    few, many = (
+        look_at_classes(ClassStack(images, PIXEL_A, averages(views, particles=particles).table))
+        for particles in (300, 3000)
+    )
+    assert few["good_share"] < 0.5 <= few["shown_share"]
+    assert few["views_of_nine"] == many["views_of_nine"] == 1
+    assert (few["flags"], many["flags"]) == ("", "one_sided")
+
+
 def test_with_a_map_views_are_directions_on_it(tmp_path):
     edge, step = 56, 3.5
     structure = made_complex("complex", 250.0, "C1", np.random.default_rng(2))

@@ -10,6 +10,7 @@ _BESIDE = "simulated micrographs with film, crystalline ice or no particles in v
 _SCREENED = "eleven grids of one specimen on the simulated microscope; a thousand faults"
 _SELECTED = "simulated grids; learned from 8, measured on 16 others; a made-up operator"
 _LIVE = "ten grids, 1,000 squares, a log that grows; exposures of 4,096² in the disk's cache"
+_ALERTS = "8 simulated sessions of 1,500 particles; limits below 1,000 were prompted by one of them"
 _COUNTED = "simulated exposures whose every particle is known; looked at before and after one change"
 
 FIGURES: tuple[Figure, ...] = (
@@ -83,6 +84,17 @@ FIGURES: tuple[Figure, ...] = (
         ),
         ("by_shift_other_holes", "planned holes not exposed, and exposures elsewhere", "", "<= 0", _SHIFTED),
         ("unsafe_moves", "commands that came to the microscope outside its limits", "", "<= 0", _SCREENED),
+    ),
+    *under(
+        "Alerts of a session's classes",
+        ("one_sided_told", "one-sided sessions called so, without a map", "", "", _ALERTS),
+        ("one_sided_false", "even ones called so", "", "", _ALERTS),
+        ("one_sided_told_map", "one-sided sessions called so, with a map", "", "", _ALERTS),
+        ("one_sided_false_map", "even ones called so, with a map", "", "", _ALERTS),
+        ("poor_told", "hopeless sessions whose classes are called poor", "", "", _ALERTS),
+        ("poor_false", "good ones whose classes are called poor", "", "", _ALERTS),
+        ("views_even", "views of nine in ten particles in even sessions, median", "", "", _ALERTS),
+        ("views_one_sided", "the same in one-sided sessions", "", "", _ALERTS),
     ),
     *under(
         "Live page of a session",

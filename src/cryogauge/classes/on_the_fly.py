@@ -87,11 +87,14 @@ def look_at_classes(stack: ClassStack, volume: Volume | None = None, symmetry: s
         "spread_by": "",
     }  # fmt: skip
     told["shown"] = int(shown.sum())
-    flags, said = _quality(told, int(np.nansum(grades["particles"])))
+    particles = int(np.nansum(grades["particles"]))
+    flags, said = _quality(told, particles)
     view = np.zeros(len(grades), dtype=int)
     if told["shown"] and told["shown_share"] >= SEEN_FROM:
         view[shown] = _by_likeness(stack, grades, told)
-        sure = told["shown_share"] >= SURE_FROM and len(grades) >= FEWEST_CLASSES
+        # of few particles blurred averages look alike, whatever they are of
+        plain = particles >= TOLD_FROM or told["good_share"] >= SURE_FROM
+        sure = plain and told["shown_share"] >= SURE_FROM and len(grades) >= FEWEST_CLASSES
         one_sided, how = sure and told["views_of_nine"] <= FEW_VIEWS, ""
         if volume is not None:
             uneven, how = _by_map(stack, grades, volume, symmetry, told, one_sided)

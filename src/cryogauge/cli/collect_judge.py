@@ -51,6 +51,15 @@ def judge(
             "--vacuum-counts", metavar="N", min=0.001, help="Mean of a pixel without specimen, for how thick ice is."
         ),
     ] = None,
+    mean_free_path: Annotated[
+        float | None,
+        typer.Option(
+            "--mean-free-path",
+            metavar="NM",
+            min=1.0,
+            help="Of ice, as this microscope images it; without it, that with an energy filter's slit in.",
+        ),
+    ] = None,
     gain: GainOption = None,
     model: OtherWeightsOption = None,
     judge_too: Annotated[
@@ -86,7 +95,7 @@ def judge(
     by: Any = ctf if fits is None else "table"
     settings = JudgeSettings(
         pixel_size, voltage, cs, amplitude_contrast, by, vacuum_counts, whole_path(gain), whole_path(model),
-        tuple(judge_too or ()),
+        tuple(judge_too or ()), mean_free_path,
     )  # fmt: skip
     for name in settings.judges:
         load_plugin(JUDGES, name)
