@@ -32,6 +32,13 @@ def test_weights_and_card_come_back(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.safetensors"]
 
 
+def test_others_can_read_weights_as_they_can_any_file(tmp_path):
+    plain, weights = tmp_path / "plain", tmp_path / "w.safetensors"
+    plain.touch()
+    save_weights(_network(), CARD, weights)
+    assert weights.stat().st_mode == plain.stat().st_mode
+
+
 def test_another_networks_weights_are_refused(tmp_path):
     path = tmp_path / "tiny.safetensors"
     save_weights(_network(3), CARD, path)

@@ -45,14 +45,14 @@ class ModelCard:
 def save_weights(model: "nn.Module", card: ModelCard, path: Path) -> None:
     """Write ``path`` (safetensors, half precision) and the card beside it (``.json``)."""
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {
         name: tensor.detach().to(torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in model.state_dict().items()
     }
     part = path.with_suffix(".part")
-    save_file(tensors, part)
+    part.write_bytes(save(tensors))  # `save_file` makes a file that others cannot read
     part.replace(path)
     write_card(card, path)
 
