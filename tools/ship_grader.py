@@ -16,10 +16,9 @@ from cryogauge.learn.weights import ModelCard, checksum, read_card, write_card
 _LIMITS = (
     "Trained on simulated averages only, graded by comparison with what they should show. No real average and no "
     "person's grade was learned from, and how it agrees with people is not known.",
-    "Aggregates and ice that look like a particle get too good grades, clumps no wider than a particle most. Least "
-    "certain are grades of filaments and tubes that cross the box.",
-    "Of the few real averages at hand, those with deep halos or white noise get grades up to half a letter too strict "
-    "by eye; a microtubule, and one of three views of a cage, a letter and more.",
+    "Aggregates and ice that look like a particle get too good grades, clumps no wider than a particle most.",
+    "Of the few real averages at hand, a microtubule whose lattice is faint between bright walls gets a grade a letter "
+    "and a half too strict by eye; those with white noise up to half a letter.",
     "Negative stain, tilted or subtracted particles and nanodiscs seen from the side were not simulated as such.",
 )
 
