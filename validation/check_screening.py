@@ -3,7 +3,8 @@
 Ranking: grids of one specimen, whose ice, dirt, squares and concentration are drawn, under the simulated microscope
 with its errors of stage and focus; the true quality of a grid is the mean of all its holes. Particles damaged by the
 air-water interface and preferred views, which single exposures do not show, are the same in all. The rank correlation
-is the mean over three sessions of eleven grids: a dozen exposures a grid leave much to chance.
+is the mean over three sessions of eleven grids. Holes are reached by image shift, which gives two dozen exposures a
+grid: a dozen leave much to chance.
 
 Faults: sessions on simulated grids with faults of every kind at random commands, each in a process that is killed again
 and again, until it says that it is finished. Their exposures are small and not judged, since nothing of that is at
@@ -78,7 +79,8 @@ def _ranking(folder: Path, count: int, seed: int) -> tuple[float, float]:
     """Rank correlation of scores with true qualities, and unsafe moves."""
     base = GridSettings()
     grids = {slot: drawn_settings(100 * seed + slot, base, keep=_SAME) for slot in range(1, count + 1)}
-    wanted = _session(grids, 512, {"seed": seed}, judge={"vacuum_counts": _DOSE_e_A2 * 1.7**2}, squares={"count": 4})
+    wanted = _session(grids, 512, {"seed": seed}, judge={"vacuum_counts": _DOSE_e_A2 * 1.7**2}, squares={"count": 6},
+                      holes={"count": 4}, pace={"by_shift_um": 8})  # fmt: skip
     opened = []
 
     def connect(settings: SessionSettings, where: Path) -> Any:
