@@ -9,18 +9,18 @@ apart or more; ``composition_close_right`` the same of masses half as much again
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import gaussian_filter
 
 from cryogauge.classes.views.composition import find_composition
 from cryogauge.classes.views.directions import directions_of, views_of
 from cryogauge.classes.views.orientations import find_orientations
-from cryogauge.records import ClassStack, Volume
+from cryogauge.records import ClassStack
 from cryogauge.simulate.classes.assemble import made_complex
 from cryogauge.simulate.classes.average import Recipe, average
 from cryogauge.simulate.classes.finish import as_written, drawn_finish, finished
 from cryogauge.simulate.classes.optics import drawn_optics
 from cryogauge.simulate.classes.structure import Structure
 from cryogauge.simulate.classes.views import random_views
+from validation.classes import map_of
 
 FIGURES = ("class_view_error_deg", "class_view_foreign", "composition_right", "composition_close_right")
 #: The first seed; those that the methods were tried on lie below 100.
@@ -63,7 +63,7 @@ def _views(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     own, other = (made_complex("made-up", mass, "C1", rng) for mass in (180.0, 200.0))
     images, pixel_size_A, turns = _job([own, other], count, rng)
-    found = find_orientations(_stack(images, pixel_size_A), _map(own)).table
+    found = find_orientations(_stack(images, pixel_size_A), map_of(own)).table
     views = views_of(found[["rot_deg", "tilt_deg", "psi_deg"]].to_numpy())[:count]
     # the simulator turns (x, y, z); RELION's matrices stand in the order z, y, x
     cosines = np.einsum("ni,ni->n", directions_of(views), directions_of(turns[:count, ::-1, ::-1]))
@@ -95,12 +95,3 @@ def _stack(images: np.ndarray, pixel_size_A: float) -> ClassStack:
         {"class": np.arange(1, count + 1), "resolution_A": np.nan, "distribution": 1 / count, "particles": np.nan}
     )
     return ClassStack(images.astype(np.float32), pixel_size_A, table, source="classes")
-
-
-def _map(made: Structure, voxel_size_A: float = 3.0) -> Volume:
-    edge = 2 * round(0.75 * made.diameter_A / voxel_size_A)
-    density = np.zeros((edge,) * 3, dtype=np.float32)
-    places = np.rint(made.points_A / voxel_size_A).astype(int) + edge // 2
-    inside = ((places >= 0) & (places < edge)).all(axis=1)
-    np.add.at(density, tuple(places[inside].T), made.weights_kDa[inside])
-    return Volume(gaussian_filter(density, 0.8), voxel_size_A, source="map")

@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from cryogauge.classes.on_the_fly import look_at_classes
 from cryogauge.collect.judge.exposure import Exposure
@@ -28,10 +27,11 @@ from cryogauge.collect.screen.averages import make_averages
 from cryogauge.collect.screen.particles import usual_diameter_A
 from cryogauge.collect.screen.settings import ClassPlan, SkipRules
 from cryogauge.io import write_mrc
-from cryogauge.records import ClassStack, Volume
+from cryogauge.records import ClassStack
 from cryogauge.simulate.grid import GridSettings, grid_image, make_grid
 from cryogauge.simulate.grid.molecules import structure_of
 from cryogauge.simulate.grid.quality import particle_diameter_nm
+from validation.classes import map_of
 
 FIGURES = (
     "one_sided_told", "one_sided_false", "one_sided_told_map", "one_sided_false_map", "poor_told", "poor_false",
@@ -98,7 +98,8 @@ def _session(sort: str, seed: int, particles: int) -> dict[str, Any]:
             exposures, usual_diameter_A([row for *_, row in exposures]), JudgeSettings(),
             int(np.clip(found // _IN_A_CLASS, 5, _PLAN.count)), sort,
         )  # fmt: skip
-    told = {"plain": look_at_classes(stack), "map": look_at_classes(stack, _map(specimen), specimen.particle_symmetry)}
+    volume = map_of(structure_of(specimen))
+    told = {"plain": look_at_classes(stack), "map": look_at_classes(stack, volume, specimen.particle_symmetry)}
     _say(sort, seed, stack, told)
     return told
 
@@ -131,16 +132,6 @@ def _exposed(
     judged = judge_exposure(Exposure(image, _PIXEL_A), JudgeSettings())
     step_A = _PIXEL_A * _EDGE_PX / max(judged.picture.shape)
     return judged.particles.centres_px * step_A, judged.row
-
-
-def _map(specimen: GridSettings, voxel_size_A: float = 3.0) -> Volume:
-    made = structure_of(specimen)
-    edge = 2 * round(0.75 * made.diameter_A / voxel_size_A)
-    density = np.zeros((edge,) * 3, dtype=np.float32)
-    places = np.rint(made.points_A / voxel_size_A).astype(int) + edge // 2
-    inside = ((places >= 0) & (places < edge)).all(axis=1)
-    np.add.at(density, tuple(places[inside].T), made.weights_kDa[inside])
-    return Volume(gaussian_filter(density, 0.8), voxel_size_A, source="map")
 
 
 def _say(sort: str, seed: int, stack: ClassStack, told: dict[str, dict[str, Any]]) -> None:

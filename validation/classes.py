@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import rotate
+from scipy.ndimage import gaussian_filter, rotate
 
 from cryogauge.classes.framing import find_framing, resampled
 from cryogauge.imaging.fourier import radial_power
-from cryogauge.records import ClassStack
-from cryogauge.simulate.classes import ClassSetSettings, SimulatedClasses, make_class_set
+from cryogauge.records import ClassStack, Volume
+from cryogauge.simulate.classes import ClassSetSettings, SimulatedClasses, Structure, make_class_set
 
 #: The first seed, and how many jobs; training sets are drawn from seeds that are hashes, and none was looked at.
 FIRST_SEED, JOBS = 9_000_000, 60
@@ -100,3 +100,13 @@ def contrast_rule(stack: ClassStack) -> NDArray[np.float64]:
         fine = np.log(energy[frequency > 0.1].sum() / energy.sum() + 1e-4)
         grades[index] = -(stands_out + fine)
     return grades
+
+
+def map_of(made: Structure, voxel_size_A: float = 3.0) -> Volume:
+    """A structure's density as a map."""
+    edge = 2 * round(0.75 * made.diameter_A / voxel_size_A)
+    density = np.zeros((edge,) * 3, dtype=np.float32)
+    places = np.rint(made.points_A / voxel_size_A).astype(int) + edge // 2
+    inside = ((places >= 0) & (places < edge)).all(axis=1)
+    np.add.at(density, tuple(places[inside].T), made.weights_kDa[inside])
+    return Volume(gaussian_filter(density, 0.8), voxel_size_A, source="map")

@@ -1,6 +1,6 @@
 """What a small picture of an exposure shows: support film, contamination, particles. Lengths in its own pixels.
 
-Pictures are float32 ``(y, x)`` with a longer edge of :data:`PICTURE_PX`, dark where there is matter.
+Pictures are float32 ``(y, x)`` with a longer edge of 512 px, dark where there is matter.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-#: Longer edge of the picture that is looked at.
-PICTURE_PX = 512
 _CARBON_SIGMA_PX = 5.0
 _SEPARATE = 0.8  # between-class over total variance of two regions; a mere slope has 0.75
 _UNDECIDED = 0.2  # most of the field may lie between the two
