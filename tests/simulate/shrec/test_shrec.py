@@ -87,7 +87,7 @@ def test_a_set_is_made_once_and_grows(made):
     before = (out / "model_0/reconstruction.mrc").stat().st_mtime_ns
     simulate_shrec(out, 2, SETTINGS, seed=3)
     assert (out / "model_0/reconstruction.mrc").stat().st_mtime_ns == before
-    with pytest.raises(BadInput, match="holds tomograms of other settings"):
+    with pytest.raises(BadInput, match="holds SHREC-like tomograms of other settings"):
         simulate_shrec(out, 2, SETTINGS, seed=4)
     assert json.loads((out / "shrec.json").read_text())["seed"] == 3
 

@@ -152,9 +152,9 @@ def _scores_svg(picks: pd.DataFrame) -> str:
     scores = picks["score"].to_numpy(float)
     edges = np.linspace(min(float(scores.min()), 0.0), max(float(scores.max()), 0.01), _BINS + 1)
     counts, _ = np.histogram(scores, edges)
-    steps = np.repeat(edges, 2)[1:-1]
+    outline = np.pad(np.repeat(counts, 2), 1)  # the first and the last bar are closed
     return line_plot_svg(
-        [Line("particles", steps, np.repeat(counts, 2))], title="Scores of the particles", x_label="score",
+        [Line("particles", np.repeat(edges, 2), outline)], title="Scores of the particles", x_label="score",
         y_label="particles", y_range=(0, 1.1 * max(int(counts.max()), 1)),
     )  # fmt: skip
 

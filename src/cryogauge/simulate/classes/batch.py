@@ -1,27 +1,24 @@
 """Many simulated jobs of 2-D classification as files: a batch that resumes."""
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cryogauge import __version__
 from cryogauge.io import MrcWriter, content_key, open_volume
-from cryogauge.io.json_file import read_json_file, write_json_file
-from cryogauge.io.replace import replacing
-from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.io.replace import replacing, write_csv
+from cryogauge.jobs import LedgerKey, Outcome
 from cryogauge.records import BadInput
 from cryogauge.records.classes import CLASS_COLUMNS, ClassStack
 from cryogauge.simulate.classes.job import ClassSetSettings, SimulatedClasses, make_class_set
 from cryogauge.simulate.classes.relion import RelionSettings, relion_classes
 from cryogauge.simulate.classes.sheet import write_class_sheet
+from cryogauge.simulate.numbered import claim, make_missing, own_seed, plain_settings
 
-SETTINGS, LEDGER, TABLE = "classes.json", "ledger.sqlite", "truth.csv"
+SETTINGS, TABLE = "classes.json", "truth.csv"
 #: Files of each job, the truth last: what has one is whole.
 FILES = ("classes.mrcs", "model.star", "truth.csv")
 #: Columns of words, where nothing is a word, and what else is no number where a number should be.
@@ -46,7 +43,7 @@ class ClassSetItem:
     @property
     def own_seed(self) -> int:
         """Its own seed, which follows from the seed of all and its place."""
-        return int(np.random.SeedSequence([self.seed, self.index]).generate_state(1)[0])
+        return own_seed(self.seed, self.index)
 
 
 def simulate_class_sets(
@@ -92,46 +89,17 @@ def simulate_class_sets(
         raise BadInput(f"{count} jobs cannot be made", "give a count of 1 or more")
     settings = settings or ClassSetSettings()
     settings = replace(settings, maps=tuple(path.absolute() for path in settings.maps))
-    plain = {"seed": seed, **_plain(settings)}
-    _claim(out, plain)
-    fingerprint = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-    def key(item: ClassSetItem) -> LedgerKey:
-        return LedgerKey(item.name, fingerprint, "", __version__)
-
-    done: list[ClassSetItem] = []
-    with Ledger(out / LEDGER) as ledger:
-        items = (ClassSetItem(settings, out, seed, index) for index in range(count))
-        for outcome in run_batch(make_item, items, key=key, ledger=ledger, artefacts=_artefacts, workers=workers):
-            if outcome.failure is None:
-                done.append(outcome.item)
-            on_outcome(outcome)
-    folders = [out / item.name for item in sorted(done, key=lambda item: item.index)]
+    maps = [content_key(path) for path in settings.maps]
+    used = {"seed": seed, "engine": type(settings).__name__, **plain_settings(settings), "maps": maps}
+    content = claim(out, SETTINGS, used, "classes")
+    items = (ClassSetItem(settings, out, seed, index) for index in range(count))
+    rows = make_missing(make_item, items, out, content, artefacts=_artefacts, workers=workers, on_outcome=on_outcome)
     tables = [
-        pd.read_csv(folder / FILES[-1], dtype=str, keep_default_na=False).assign(job=folder.name) for folder in folders
+        pd.read_csv(out / row["job"] / FILES[-1], dtype=str, keep_default_na=False).assign(job=row["job"])
+        for row in rows
     ]
-    with replacing(out / TABLE) as temporary:
-        (pd.concat(tables) if tables else pd.DataFrame()).to_csv(temporary, index=False)
+    write_csv(out / TABLE, pd.concat(tables) if tables else pd.DataFrame(), float_format=None)
     return {"set": out, "table": out / TABLE, "settings": out / SETTINGS}
-
-
-def _plain(settings: ClassSetSettings | RelionSettings) -> dict[str, Any]:
-    """The settings as JSON holds them; of maps their contents count, not where they are."""
-    values = asdict(settings) | {"maps": [content_key(path) for path in settings.maps]}
-    return json.loads(json.dumps({"engine": type(settings).__name__, **values}))
-
-
-def _claim(out: Path, used: dict[str, Any]) -> None:
-    """Write what is used into the folder; raises ``BadInput`` where something else is at home."""
-    path, plain = out / SETTINGS, {"version": __version__, **used}
-    if path.exists():
-        if read_json_file(path, "choose another output folder") != plain:
-            raise BadInput(f"{out} holds classes of other settings, maps or version", "choose another output folder")
-    elif out.exists() and any(out.iterdir()):
-        raise BadInput(f"{out} is not empty and holds no such set", "choose another output folder")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json_file(path, plain)
 
 
 def _artefacts(item: ClassSetItem, key: LedgerKey) -> tuple[str, ...]:
@@ -173,8 +141,7 @@ def write_class_set(folder: Path, made: SimulatedClasses) -> dict[str, Path]:
     columns = made.stack.table.drop(columns="class").reset_index(drop=True)
     whole = pd.concat([made.truth.reset_index(drop=True), columns], axis=1)
     whole = whole.assign(program=made.stack.program, pixel_size_A=pixel)
-    with replacing(truth) as temporary:
-        whole.to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(truth, whole)
     return {"stack": stack, "star": star, "truth": truth}
 
 

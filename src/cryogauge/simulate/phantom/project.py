@@ -1,9 +1,7 @@
 """Many phantoms as a copick project: a batch that resumes."""
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,11 @@ import pandas as pd
 
 from cryogauge import __version__
 from cryogauge.io import copick
-from cryogauge.io.json_file import read_json_file, write_json_file
-from cryogauge.io.replace import replacing
-from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.io.replace import write_csv
+from cryogauge.jobs import LedgerKey, Outcome
 from cryogauge.records import CZII_OBJECTS, BadInput
 from cryogauge.simulate.looks import deconvolve
+from cryogauge.simulate.numbered import claim, make_missing, own_seed, plain_settings
 from cryogauge.simulate.phantom.mixture import PhantomSettings
 from cryogauge.simulate.phantom.species import map_checksums
 from cryogauge.simulate.phantom.tomogram import Phantom, make_phantom
@@ -26,7 +24,7 @@ ALL_KINDS = ("wbp", "wbp-even", "wbp-odd", "ctfdeconv")
 KINDS = ("wbp", "wbp-even", "wbp-odd")
 #: Who picked, in which session, and what the labels are called. Nobody saves predictions under such a name.
 USER, SESSION, LABELS = "phantom", "0", "particles"
-SETTINGS, LEDGER, TABLE = "phantom.json", "ledger.sqlite", "phantom.csv"
+SETTINGS, TABLE = "phantom.json", "phantom.csv"
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class PhantomItem:
     @property
     def own_seed(self) -> int:
         """Its own seed, which follows from the seed of all and its place."""
-        return int(np.random.SeedSequence([self.seed, self.index]).generate_state(1)[0])
+        return own_seed(self.seed, self.index)
 
 
 def simulate_phantoms(
@@ -103,45 +101,18 @@ def simulate_phantoms(
     settings = settings or PhantomSettings()
     maps = None if settings.maps is None else settings.maps.absolute()
     settings = replace(settings, maps=maps)
-    checksums = map_checksums(maps)
-    _claim(out, settings, seed, checksums)
+    used = {"seed": seed, "maps": map_checksums(maps), **plain_settings(settings)}
+    content = claim(out, SETTINGS, used, "phantoms")
     config = out / "copick.json"
     if not config.exists():
         copick.create_project(out, CZII_OBJECTS, name="cryogauge phantom", description="simulated; truth is known")
-    fingerprint = hashlib.sha256(json.dumps([_plain(settings), checksums, seed]).encode()).hexdigest()
-
-    def key(item: PhantomItem) -> LedgerKey:
-        return LedgerKey(item.name, fingerprint, "", f"{__version__} {' '.join(item.kinds)}")
-
-    rows: dict[int, dict[str, Any]] = {}
-    with Ledger(out / LEDGER) as ledger:
-        items = (PhantomItem(settings, kinds, config, seed, index) for index in range(count))
-        for outcome in run_batch(make_item, items, key=key, ledger=ledger, artefacts=_artefacts, workers=workers):
-            if outcome.failure is None:
-                rows[outcome.item.index] = outcome.row
-            on_outcome(outcome)
-    with replacing(out / TABLE) as temporary:
-        pd.DataFrame([rows[index] for index in sorted(rows)]).to_csv(temporary, index=False)
+    items = (PhantomItem(settings, kinds, config, seed, index) for index in range(count))
+    rows = make_missing(
+        make_item, items, out, content, artefacts=_artefacts, version=f"{__version__} {' '.join(kinds)}",
+        workers=workers, on_outcome=on_outcome,
+    )  # fmt: skip
+    write_csv(out / TABLE, pd.DataFrame(rows), float_format=None)
     return {"project": config, "table": out / TABLE, "settings": out / SETTINGS}
-
-
-def _plain(settings: PhantomSettings) -> dict[str, Any]:
-    """The settings as JSON holds them, less where the maps are: what they hold counts."""
-    return json.loads(json.dumps({name: value for name, value in asdict(settings).items() if name != "maps"}))
-
-
-def _claim(out: Path, settings: PhantomSettings, seed: int, checksums: dict[str, str]) -> None:
-    """Write what is used into the folder; raises ``BadInput`` where something else is at home."""
-    path = out / SETTINGS
-    plain = {"version": __version__, "seed": seed, "maps": checksums, **_plain(settings)}
-    if path.exists():
-        if read_json_file(path, "choose another output folder") != plain:
-            raise BadInput(f"{out} holds phantoms of other settings, maps or version", "choose another output folder")
-    elif out.exists() and any(out.iterdir()):
-        raise BadInput(f"{out} is not empty and holds no phantoms", "choose another output folder")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json_file(path, plain)
 
 
 def _artefacts(item: PhantomItem, key: LedgerKey) -> tuple[str, ...]:

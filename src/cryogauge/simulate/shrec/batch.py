@@ -1,27 +1,23 @@
 """A set of tomograms in the layout of SHREC 2020 and 2021: a batch that resumes."""
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from cryogauge import __version__
 from cryogauge.io import write_mrc
-from cryogauge.io.json_file import read_json_file, write_json_file
-from cryogauge.io.replace import replacing
+from cryogauge.io.replace import write_csv
 from cryogauge.io.shrec import write_locations
-from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
+from cryogauge.jobs import LedgerKey, Outcome
 from cryogauge.records import BadInput
 from cryogauge.records.shrec import SHREC_CLASSES, SHREC_VOXEL_A
+from cryogauge.simulate.numbered import claim, make_missing, own_seed, plain_settings
 from cryogauge.simulate.shrec.species import checksums
 from cryogauge.simulate.shrec.tomogram import ShrecSettings, make_shrec
 
-SETTINGS, LEDGER, TABLE = "shrec.json", "ledger.sqlite", "shrec.csv"
+SETTINGS, TABLE = "shrec.json", "shrec.csv"
 #: Files of each tomogram, the reconstruction last: what has one is whole.
 FILES = ("particle_locations.txt", "occupancy_mask.mrc", "class_mask.mrc", "grandmodel.mrc", "reconstruction.mrc")
 
@@ -43,7 +39,7 @@ class ShrecItem:
     @property
     def own_seed(self) -> int:
         """Its own seed, which follows from the seed of all and its place."""
-        return int(np.random.SeedSequence([self.seed, self.index]).generate_state(1)[0])
+        return own_seed(self.seed, self.index)
 
 
 def simulate_shrec(
@@ -89,41 +85,12 @@ def simulate_shrec(
         raise BadInput(f"{count} tomograms cannot be made", "give a count of 1 or more")
     settings = settings or ShrecSettings()
     settings = replace(settings, maps=tuple(path.absolute() for path in settings.maps))
-    plain = {"seed": seed, "maps": checksums(settings.maps), **_plain(settings)}
-    _claim(out, plain)
-    fingerprint = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-    def key(item: ShrecItem) -> LedgerKey:
-        return LedgerKey(item.name, fingerprint, "", __version__)
-
-    rows: dict[int, dict[str, Any]] = {}
-    with Ledger(out / LEDGER) as ledger:
-        items = (ShrecItem(settings, out, seed, index) for index in range(count))
-        for outcome in run_batch(make_item, items, key=key, ledger=ledger, artefacts=_artefacts, workers=workers):
-            if outcome.failure is None:
-                rows[outcome.item.index] = outcome.row
-            on_outcome(outcome)
-    with replacing(out / TABLE) as temporary:
-        pd.DataFrame([rows[index] for index in sorted(rows)]).to_csv(temporary, index=False)
+    used = {"seed": seed, "maps": checksums(settings.maps), **plain_settings(settings)}
+    content = claim(out, SETTINGS, used, "SHREC-like tomograms")
+    items = (ShrecItem(settings, out, seed, index) for index in range(count))
+    rows = make_missing(make_item, items, out, content, artefacts=_artefacts, workers=workers, on_outcome=on_outcome)
+    write_csv(out / TABLE, pd.DataFrame(rows), float_format=None)
     return {"set": out, "table": out / TABLE, "settings": out / SETTINGS}
-
-
-def _plain(settings: ShrecSettings) -> dict[str, Any]:
-    """The settings as JSON holds them, less where the maps are: what they hold counts."""
-    return json.loads(json.dumps({name: value for name, value in asdict(settings).items() if name != "maps"}))
-
-
-def _claim(out: Path, used: dict[str, Any]) -> None:
-    """Write what is used into the folder; raises ``BadInput`` where something else is at home."""
-    path, plain = out / SETTINGS, {"version": __version__, **used}
-    if path.exists():
-        if read_json_file(path, "choose another output folder") != plain:
-            raise BadInput(f"{out} holds tomograms of other settings, maps or version", "choose another output folder")
-    elif out.exists() and any(out.iterdir()):
-        raise BadInput(f"{out} is not empty and holds no such set", "choose another output folder")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json_file(path, plain)
 
 
 def _artefacts(item: ShrecItem, key: LedgerKey) -> tuple[str, ...]:
