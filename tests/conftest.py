@@ -1,8 +1,10 @@
 """Settings for all tests, and a browser for those that look at pages."""
 
+import inspect
 import os
 import shutil
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -11,6 +13,10 @@ from hypothesis import settings
 settings.register_profile("cryogauge", deadline=None, max_examples=50, print_blob=True, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cryogauge"))
+
+# A server answers late on a loaded machine: of the 5 s that httpx waits for it by default, a minute. All calls share
+# this one value.
+inspect.signature(httpx.Client).parameters["timeout"].default.read = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +32,20 @@ def browser():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def expect(browser):
+    """Playwright's assertions, tried again until they hold or a minute is over.
+
+    For what a page does some time after an action: at ``hashchange``, when an answer or a picture has come, in the next
+    frame, or as another page. What it does within the action needs none. The pages' policy forbids to evaluate text, so
+    ``page.wait_for_function`` must be given a function, ``() => …``: an expression is tried once and then refused.
+    """
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
+    return expect
 
 
 @pytest.fixture(scope="module")

@@ -225,10 +225,11 @@ def test_a_server_that_went_away_is_told_and_a_refused_session_too(visit, spoilt
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_sticks_out_of_the_page(visit, spoilt, width):
+def test_nothing_sticks_out_of_the_page(visit, expect, spoilt, width):
     with serving(spoilt, annotator="A" * 64) as (address, _):
         page = visit(address, width, "dark")
         _shown(page, 1)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.click("#finish")
+        expect(page.locator("#over")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width

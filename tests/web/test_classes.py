@@ -70,6 +70,14 @@ def wait(client, job):
     raise AssertionError("it was not graded in a minute")
 
 
+def until(condition):
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("nothing happened in a minute")
+
+
 def averages(count, seed=0):
     rng = np.random.default_rng(seed)
     return np.stack([particle(48, rng, radius_px=9) for _ in range(count)])
@@ -182,12 +190,8 @@ def test_what_is_cut_off_leaves_nothing(tmp_path):
         )
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(head.encode() + b"x" * 500)
-            time.sleep(0.3)
-        for _ in range(50):
-            if not list(pages.uploads.files(job).iterdir()):
-                break
-            time.sleep(0.1)
-        assert not list(pages.uploads.files(job).iterdir())
+            until(lambda: list(pages.uploads.files(job).iterdir()))
+        until(lambda: not list(pages.uploads.files(job).iterdir()))
 
 
 def now(coroutine):
@@ -367,14 +371,6 @@ def test_what_was_being_graded_when_the_server_ended_is_graded_by_the_next(lab):
 # ---- training
 
 
-def until(condition):
-    for _ in range(300):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("nothing happened")
-
-
 def test_one_training_at_a_time_that_outlives_the_server(tmp_path, trainer):
     def write(name):
         (tmp_path / name).write_text("file,class,grade\n")
@@ -410,7 +406,7 @@ def test_one_training_at_a_time_that_outlives_the_server(tmp_path, trainer):
 # ---- in a browser
 
 
-def test_sent_seen_graded_by_hand_and_trained_in_a_browser(visit, lab, jobs):
+def test_sent_seen_graded_by_hand_and_trained_in_a_browser(visit, expect, lab, jobs):
     address, pages, *_ = lab
     others = len(pages.pool.labels())
     page = visit(address, 1000)
@@ -420,9 +416,9 @@ def test_sent_seen_graded_by_hand_and_trained_in_a_browser(visit, lab, jobs):
     page.set_input_files("#files", str(jobs / "plain" / "averages.mrcs"))
     page.click("#send button")
     page.wait_for_selector("text=See the averages by grade", timeout=60_000)
-    assert page.inner_text("h1") == "<b>my job</b>"
+    expect(page.locator("h1")).to_have_text("<b>my job</b>")
     page.click("text=See the averages by grade")
-    page.wait_for_function("() => document.getElementById('kept').textContent.includes('of 12 classes')")
+    expect(page.locator("#kept")).to_contain_text("of 12 classes")
     page.go_back()
     page.click("text=Grade them yourself")
     page.fill("#annotator", "Ben")
@@ -435,7 +431,7 @@ def test_sent_seen_graded_by_hand_and_trained_in_a_browser(visit, lab, jobs):
     page.goto(f"{address}classes/pool")
     assert f"{others + 3}\ngrades" in page.inner_text(".tiles")
     page.click("text=Train from the pool")
-    assert "too few" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("too few")
     visit.complaints.clear()  # the browser told of the status too
     page.goto(f"{address}classes/")
     page.click("text=<b>my job</b>")
@@ -448,11 +444,16 @@ def test_sent_seen_graded_by_hand_and_trained_in_a_browser(visit, lab, jobs):
 
 def test_what_is_typed_before_the_script_comes_counts(visit, lab):
     address, _, _, left = lab
-    page = visit(address)
-    page.route("**/static/queue.js", lambda route: (time.sleep(1), route.continue_()))
-    page.goto(f"{address}classes/jobs/{left}/label/", wait_until="commit")
+    with httpx.Client(base_url=address) as client:
+        assert wait(client, left)["state"] == "graded"
+    page, held = visit(address), []
+    page.route("**/static/queue.js", lambda route: held.append(route))
+    with page.expect_request("**/static/queue.js"):
+        page.goto(f"{address}classes/jobs/{left}/label/", wait_until="commit")
     page.fill("#annotator", "Eve")
     page.check("#agreed")
+    assert page.is_disabled("#who button")
+    held[0].continue_()
     page.click("#who button")
     page.wait_for_function("() => Number(document.getElementById('view').dataset.shown) === 1")
 

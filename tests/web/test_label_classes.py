@@ -122,7 +122,7 @@ def test_by_the_keyboard_to_the_end(visit, tmp_path):
         _shown(page, 7)
         page.click("#legend [data-grade='4']")
         page.wait_for_selector("#over:visible")
-        page.wait_for_function("!document.querySelector('#problem:not([hidden])')")
+        assert page.is_hidden("#problem")
         page.goto(f"{address}progress")
         assert "6 / 6" in page.inner_text("main")
     assert read_class_labels(labels)["grade"].tolist() == [1, 2, 3, 4, 5, 4]

@@ -235,15 +235,15 @@ def test_keys_faster_than_pictures_label_what_is_shown(visit, tomograms, tmp_pat
     assert len(read_labels(labels)) == 1
 
 
-def test_measuring_gives_width_and_category(visit, tomograms, tmp_path):
+def test_measuring_gives_width_and_category(visit, expect, tomograms, tmp_path):
     labels = tmp_path / "labels.sqlite"
     with serving(tomograms, labels, annotator="Ada") as (address, _):
         page = visit(address)
         _shown(page, 1)
         box = page.locator("#view").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        scale = int(page.inner_text("#zoom").removesuffix(" %")) / 100
-        assert scale == 7  # 100 pixels in 726, a whole number of times
+        expect(page.locator("#zoom")).to_have_text("700 %")  # 100 pixels in 726, when the view has its size
+        scale = 7
 
         def drag(width_px, **options):
             page.mouse.move(x, y)
@@ -269,15 +269,16 @@ def test_measuring_gives_width_and_category(visit, tomograms, tmp_path):
         assert page.locator("#accept").is_disabled()  # the measurement was of the slice before
         page.mouse.move(x, y)
         page.mouse.wheel(0, -100)
-        assert page.inner_text("#zoom") != "1400 %"
+        expect(page.locator("#zoom")).not_to_have_text("1400 %")
     row = read_labels(labels).iloc[0]
     assert (row["category"], row["width_px"]) == (3, pytest.approx(3.0))
 
 
-def test_pixels_are_shown_unsmoothed(visit, tomograms, tmp_path):
+def test_pixels_are_shown_unsmoothed(visit, expect, tomograms, tmp_path):
     with serving(tomograms, tmp_path / "labels.sqlite", annotator="Ada") as (address, session):
         page = visit(address)
         _shown(page, 1)
+        expect(page.locator("#zoom")).to_have_text("700 %")
         shown = session.upcoming("Ada", 1)[0].item
         levels = np.asarray(Image.open(io.BytesIO(httpx.get(f"{address}api/slices/{shown}.png").content)))
         drawn = page.evaluate("document.getElementById('picture').toDataURL()").partition(",")[2]

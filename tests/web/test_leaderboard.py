@@ -178,7 +178,7 @@ def _send(page, team, name, content):
     page.click("#submit button")
 
 
-def test_a_visitor_uploads_and_is_told(truth, contest, tmp_path, visit):
+def test_a_visitor_uploads_and_is_told(truth, contest, tmp_path, visit, expect):
     with serving(tmp_path / "board.sqlite", contest) as address:
         page = visit(address)
         _send(page, "<b>bold", "truth.csv", _csv(truth))
@@ -198,9 +198,9 @@ def test_a_visitor_uploads_and_is_told(truth, contest, tmp_path, visit):
         page.wait_for_selector("#answer .score:text-is('1.00000')")
         page.wait_for_selector("#standings td:text-is('1.00000')")
         page.click("#standings tbody a")
-        assert page.inner_text("h1") == "Bold <b>"
-        assert page.locator("tbody tr").count() == 2
-        assert page.locator("svg circle").count() == 2
+        expect(page.locator("h1")).to_have_text("Bold <b>")
+        expect(page.locator("tbody tr")).to_have_count(2)
+        expect(page.locator("svg circle")).to_have_count(2)
 
 
 def test_a_file_that_is_too_large_is_not_sent_and_a_phone_can_read_it(truth, contest, tmp_path, visit):

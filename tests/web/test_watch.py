@@ -130,7 +130,7 @@ def test_each_judgement_has_a_page_with_its_pictures(address, tell, watch):
     assert httpx.get(address).status_code == 200
 
 
-def test_the_page_follows_the_session(browser, watch, tell):
+def test_the_page_follows_the_session(browser, expect, watch, tell):
     complaints = []
     tell("first.mrc", 0.5)
     page = browser.new_page()
@@ -142,22 +142,21 @@ def test_the_page_follows_the_session(browser, watch, tell):
         assert page.locator("#ranking tbody tr").count() == 1
         page.focus("#ranking a")
         tell(EVIL, 0.9)
-        page.wait_for_selector("#ranking tbody tr:nth-child(2)", timeout=10_000)
+        page.wait_for_selector("#ranking tbody tr:nth-child(2)")
         first = page.locator("#ranking tbody tr").first
         assert EVIL in first.inner_text()
         assert "newest" in first.inner_text()
         assert page.evaluate("document.activeElement.textContent") == "first.mrc", "the focus stays"
         for number in range(5):
             tell(f"low_{number}.mrc", 0.1)
-        page.wait_for_selector("[role=alert]", timeout=10_000)
+        page.wait_for_selector("[role=alert]")
         assert page.title().startswith("▲")
         assert not complaints
         page.click("#ranking a")
-        page.wait_for_selector("h1")
-        page.wait_for_load_state("load")
-        assert EVIL in page.inner_text("h1")
-        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        expect(page.locator("h1")).to_have_text(EVIL)
+        expect(page.locator("figure img")).to_have_count(4)
+        page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth > 0)")
         page.goto(address)
     assert not complaints
-    page.wait_for_selector("#away:not([hidden])", timeout=15_000)
+    page.wait_for_selector("#away:not([hidden])")
     page.close()

@@ -135,10 +135,17 @@ export class Square {
   constructor(place, told) {
     this.place = place;
     this.told = told;
+    this.forget();
+  }
+
+  /** What is drawn is of another square, or of before: it is neither painted nor told of. */
+  forget() {
+    [this.holes, this.pointed] = [null, null];
   }
 
   /** Draws the picture and its holes anew. */
   fill(slot, number_, seen) {
+    this.forget();
     this.holes = new Map();
     this.seen = seen;
     if (!seen.shape_px) {
@@ -152,8 +159,8 @@ export class Square {
     for (const each of seen.holes) if (each.x_px !== null) layer.append(this.circle(each, radius));
     this.svg = shape("svg", { class: "marks", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `Square ${number_} with ${seen.holes.length + seen.left.length} holes` },
       shape("image", { href: `${base}/squares/${slot}/${number_}.jpg`, width, height }), layer);
-    this.svg.addEventListener("pointermove", (event) => this.told.say(event.target.dataset?.key === undefined ? "" : this.sentence(Number(event.target.dataset.key))));
-    this.svg.addEventListener("pointerleave", () => this.told.say(""));
+    this.svg.addEventListener("pointermove", (event) => this.point(event.target.dataset?.key === undefined ? null : Number(event.target.dataset.key)));
+    this.svg.addEventListener("pointerleave", () => this.point(null));
     this.place.replaceChildren(this.svg);
   }
 
@@ -163,7 +170,13 @@ export class Square {
     return mark;
   }
 
-  /** Colours the holes by what their exposures came to. */
+  point(key) {
+    if (!this.holes) return;
+    this.pointed = key;
+    this.told.say(key === null ? "" : this.sentence(key));
+  }
+
+  /** Colours the holes by what their exposures came to, and tells anew of the one pointed at. */
   paint(exposures, lost, byFit) {
     if (!this.holes) return;
     const taken = new Map();
@@ -188,11 +201,13 @@ export class Square {
         mark.setAttribute("tabindex", "0");
         mark.setAttribute("role", "button");
         mark.addEventListener("click", go);
-        mark.addEventListener("focus", () => this.told.say(this.sentence(key)));
+        mark.addEventListener("focus", () => this.point(key));
+        mark.addEventListener("blur", () => this.point(null));
         mark.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); go(); } });
       }
       if (own) mark.setAttribute("aria-label", this.sentence(key));
     }
+    this.point(this.pointed);
   }
 
   sentence(key) {

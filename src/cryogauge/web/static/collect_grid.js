@@ -9,9 +9,9 @@ import { makePlots } from "./collect_plots.js";
 
 const slot = Number(root.dataset.slot);
 const STATES = { exposed: "exposed", seen: "looked at", "under way": "under way", planned: "planned", spare: "in reserve", "left out": "left out" };
-let [known, square, exposure, byFit, loaded] = [null, null, null, false, ""];
+let [known, square, exposure, pointed, byFit, loaded] = [null, null, null, null, false, ""];
 
-const atlas = new Atlas(by("atlas"), { choose: (key) => go(key), point: (key) => readOut(key ?? square) });
+const atlas = new Atlas(by("atlas"), { choose: (key) => go(key), point: (key) => { pointed = key; readOut(); } });
 const holes = new Square(by("square"), { choose: (name) => go(square, name), say: (text) => { by("square-readout").textContent = text || squareWords(square); } });
 const drawPlots = makePlots(by("plots"));
 
@@ -31,13 +31,13 @@ function squareWords(key) {
   return `Square ${key}: ${STATES[state.state]}, ${outline.kind}, score ${number(outline.score)}.${why}${/[.!?]$/.test(why) || !why ? "" : "."}`;
 }
 
-function readOut(key) {
-  by("atlas-readout").textContent = squareWords(key);
+function readOut() {
+  by("atlas-readout").textContent = squareWords(pointed ?? square);
 }
 
 // ------------------------------------------------------------------ choosing
 function go(key, name = null, keep = false) {
-  if (!keep) by("follow").checked = false;
+  if (!keep) [by("follow").checked, pointed] = [false, null];
   const target = name ?? (key === null ? "" : `${slot}/${key}`);
   history.replaceState(null, "", target ? `#${target.split("/").slice(1).join("/")}` : location.pathname);
   [square, exposure] = [key, name];
@@ -65,7 +65,7 @@ function followMicroscope() {
 async function paintSquare() {
   const state = known.squares.get(square);
   atlas.choose(square);
-  readOut(square);
+  readOut();
   by("square-heading").textContent = square === null ? "Square" : `Square ${square}`;
   by("square-readout").textContent = square === null ? "" : squareWords(square);
   paintExposures();
@@ -78,13 +78,13 @@ async function paintSquare() {
   const wanted = `${square} ${state.state}`;
   if (loaded !== wanted) {
     loaded = wanted;
+    holes.forget();
     const asked = square;
     const answer = await fetch(`${base}/api/squares/${slot}/${asked}`).catch(() => null);
     const seen = answer?.status === 200 ? await answer.json() : null;
-    if (asked !== square) return;
+    if (asked !== square || loaded !== wanted) return; // another square, or a later state of it, was asked for since
     if (seen) holes.fill(slot, asked, seen);
     else {
-      holes.holes = null;
       loaded = state.state === "under way" ? "" : wanted; // its picture comes soon
       if (known.grid.shape_px) closeUp(by("square"), slot, known.grid.shape_px, known.outlines.get(asked).corners_px);
     }
