@@ -42,6 +42,7 @@ _SESSIONS = (1, 2, 3)
 _SAME = frozenset({"mesh", "pattern", "foil", "particle_kDa", "particle_symmetry", "preferred", "sound"})
 _FAULTS, _FEW_FAULTS = 1000, 20
 _DOSE_e_A2 = 50.0
+_EDGE_PX = 1024  # of an exposure that is judged, a quarter of a usual camera's: smaller ones hold a dozen particles
 _RATES = {
     "lost connection": 0.03, "hang": 0.01, "stuck stage": 0.06, "wrong readback": 0.03, "jam": 0.2, "blank": 0.05,
     "half image": 0.05, "saturated": 0.05,
@@ -79,7 +80,7 @@ def _ranking(folder: Path, count: int, seed: int) -> tuple[float, float]:
     """Rank correlation of scores with true qualities, and unsafe moves."""
     base = GridSettings()
     grids = {slot: drawn_settings(100 * seed + slot, base, keep=_SAME) for slot in range(1, count + 1)}
-    wanted = _session(grids, 512, {"seed": seed}, judge={"vacuum_counts": _DOSE_e_A2 * 1.7**2}, squares={"count": 6},
+    wanted = _session(grids, _EDGE_PX, {"seed": seed}, judge={"vacuum_counts": _DOSE_e_A2 * 1.7**2}, squares={"count": 6},
                       holes={"count": 4}, pace={"by_shift_um": 8})  # fmt: skip
     opened = []
 
