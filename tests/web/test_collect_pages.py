@@ -411,6 +411,26 @@ def test_what_is_pointed_at_stays_told_while_the_session_goes_on(visit, expect, 
         page.close()  # before the server, whose absence it would complain of
 
 
+def test_an_order_leaves_zoom_and_the_keyboard_s_focus_where_they_were(visit, expect, finished, tmp_path):
+    folder = copied(finished, tmp_path)
+    with served(folder) as address:
+        page = visit(address)
+        page.goto(f"{base_of(address)}/grids/1")
+        choose_first(page)
+        whole = page.get_attribute("#atlas svg", "viewBox")
+        page.click("#zoom button[data-zoom]:first-child")
+        view = page.get_attribute("#atlas svg", "viewBox")
+        assert view != whole
+        for place, number in (("#atlas svg", 20), ("#square circle.exposed", 21)):
+            page.focus(place)
+            page.eval_on_selector("#atlas svg", "svg => { svg.dataset.before = 1; }")
+            orders.exclude(folder, f"1/{number}", "Ada")
+            page.wait_for_selector("#atlas svg:not([data-before])", timeout=LONG_MS)
+            expect(page.locator(place).first).to_be_focused()
+            assert page.get_attribute("#atlas svg", "viewBox") == view
+        page.close()  # before the server, whose absence it would complain of
+
+
 def test_no_button_works_before_its_script(base):
     for path in ("/", "/grids/1"):
         page = httpx.get(base + path).text

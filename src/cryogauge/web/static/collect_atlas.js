@@ -27,8 +27,9 @@ export class Atlas {
     this.places = new Map();
   }
 
-  /** Draws all outlines anew. */
+  /** Draws all outlines anew, as closely and with the keyboard's focus as before. */
   fill(slot, [height, width], outlines) {
+    const [view, focused] = [this.view ?? [0, 0, width], this.svg && this.svg === document.activeElement];
     this.size = [width, height];
     this.view = [0, 0, width, height];
     this.marks.clear();
@@ -55,6 +56,8 @@ export class Atlas {
       this.zoom(event.deltaY < 0 ? 1.25 : 0.8, this.point(event));
     }, { passive: false });
     this.place.replaceChildren(this.svg);
+    this.look(view[0], view[1], view[2]);
+    if (focused) this.svg.focus({ preventScroll: true });
   }
 
   at(event, then) {
@@ -146,6 +149,8 @@ export class Square {
   /** Draws the picture and its holes anew. */
   fill(slot, number_, seen) {
     this.forget();
+    const focused = number_ === this.number ? this.svg?.querySelector(":focus")?.dataset.key : undefined;
+    [this.number, this.focused] = [number_, focused];
     this.holes = new Map();
     this.seen = seen;
     if (!seen.shape_px) {
@@ -208,6 +213,8 @@ export class Square {
       if (own) mark.setAttribute("aria-label", this.sentence(key));
     }
     this.point(this.pointed);
+    if (this.focused !== undefined) this.holes.get(Number(this.focused))?.mark.focus({ preventScroll: true });
+    this.focused = undefined;
   }
 
   sentence(key) {
