@@ -10,6 +10,7 @@ from cryogauge.simulate.micrographs import (
     MICROGRAPH_CLASSES,
     Optics,
     crystals,
+    draw,
     empty_field,
     expose,
     matter,
@@ -129,6 +130,23 @@ def test_frost_is_dark_where_it_lies():
     assert 0.01 < field.contamination.mean() < 0.9
     assert field.absorption[field.contamination].mean() > 0.01
     assert not field.absorption[~field.contamination].any()
+
+
+@pytest.mark.parametrize("part", [0.02, 0.2])
+def test_frost_lies_over_the_part_told(part):
+    covered = []
+    for seed in range(6):
+        field = empty_field((200, 200), 8.0)
+        field.contamination[:100] = True  # what lies there already does not count
+        draw._frosted(field, part, 100.0, np.random.default_rng(seed))
+        covered.append(float(field.contamination[100:].mean()) / 2)
+    assert part / 3 < np.mean(covered) < 2 * part + 0.03
+
+
+def test_crystals_over_much_of_a_field_are_no_part_of_a_great_one():
+    made = [simulate_micrograph("great", SHAPE, 8.0, np.random.default_rng(k)).field for k in range(12)]
+    assert any(field.contamination.any() for field in made)
+    assert np.mean([field.contamination.mean() for field in made]) < 0.05
 
 
 def test_torn_ice_lacks_about_the_part_told():

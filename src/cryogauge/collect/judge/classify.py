@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 #: What comes with the package; learned from simulated micrographs alone.
 SHIPPED = Path(__file__).parents[2] / "weights" / f"{NAME}.safetensors"
 _FINEST_A, _LEAST_PX = 5.0, 128
-#: Of the classes, those before this one are good; and how much smaller the second look is.
-_USABLE, _SMALLER = 2, 0.75
+#: Of the classes, those before this one are good.
+_USABLE = 2
+#: Longer edges to which pictures are shrunk for a look, and what is left of the shorter one at least.
+_EDGES_PX, _SHORTEST_PX = (384, 288), 64
 #: What a class is worth, in the order of :data:`cryogauge.simulate.micrographs.MICROGRAPH_CLASSES`.
 WORTH = (1.0, 0.75, 0.2, 0.0, 0.05, 0.1)
 
@@ -102,8 +104,12 @@ def opinions(network: "nn.Module", pictures: Sequence[NDArray[np.float32]]) -> N
     with torch.inference_mode():
         for picture in pictures:
             seen = torch.from_numpy(picture)[None, None]
-            small = functional.interpolate(seen, scale_factor=_SMALLER, mode="bilinear", antialias=True)
-            four = [seen, seen.rot90(1, (2, 3)), small.flip(3), small.rot90(1, (2, 3))]
+            factors = [max(edge / max(picture.shape), _SHORTEST_PX / min(picture.shape)) for edge in _EDGES_PX]
+            large, small = (
+                functional.interpolate(seen, scale_factor=factor, mode="bilinear", antialias=True)
+                if factor < 1 else seen for factor in factors
+            )  # fmt: skip
+            four = [large, large.rot90(1, (2, 3)), small.flip(3), small.rot90(1, (2, 3))]
             told.append(torch.cat([network(look[:, 0])[0] for look in four]).mean(0).double().numpy())
     return np.stack(told)
 

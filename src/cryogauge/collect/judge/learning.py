@@ -47,10 +47,12 @@ class Lesson:
         Of the learning, once they are there.
     seed
         Of everything that is drawn.
+
+    Each of the networks that are asked together learns for so many steps, from the same pictures in its own order.
     """
 
     pictures: int = 2400
-    steps: int = 1500
+    steps: int = 2400
     batch: int = 24
     learning_rate: float = 2e-3
     seed: int = 0
@@ -110,10 +112,10 @@ def train_judge(
     torch.manual_seed(lesson.seed)
     network = micrograph_network()
     schedule = Schedule(lesson.steps, lesson.learning_rate, averaging=0.995, weight_decay=0.05)
-    fit(
-        network, _batches(shown, lesson), _loss, schedule, folder / "training",
-        report_every=max(lesson.steps // 10, 1),
-    )  # fmt: skip
+    for k, member in enumerate(network.get_submodule("members").children()):
+        batches, kept_in = _batches(shown, lesson, k), folder / f"training-{k}"
+        while not fit(member, batches, _loss, schedule, kept_in, report_every=max(lesson.steps // 10, 1)):
+            pass
     kept = whole.part(learned, len(pictures))
     logits = opinions(network, [picture.astype(np.float32) for picture in kept.pictures])
     temperature = _temperature(logits, kept.kinds)
@@ -144,11 +146,11 @@ def _own_examples(pictures: Sequence[NDArray[np.generic]], kinds: Sequence[int])
     return _Examples(np.stack(made), nothing, np.array(kinds, dtype=np.int64), known=False)
 
 
-def _batches(shown: list[_Examples], lesson: Lesson) -> Iterator[tuple[Any, Any, Any, Any]]:
-    """Endless batches of pictures, classes, layers and whether these are known."""
+def _batches(shown: list[_Examples], lesson: Lesson, member: int) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Endless batches of pictures, classes, layers and whether these are known, in the order of one network's own."""
     import torch
 
-    rng = np.random.default_rng([lesson.seed, 3])
+    rng = np.random.default_rng([lesson.seed, 3, member])
     others = lesson.batch // 3 if len(shown) > 1 else 0
     while True:
         numbers = [rng.integers(0, len(part.kinds), count) for part, count in zip(

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Heights in cells of what the network is shown in a batch.
-_FEWEST, _MOST = 16, 28
+_FEWEST, _MOST = 12, 25
 #: Textures that ice is made grainier by.
-_TEXTURES, _TEXTURE_PX = 33, 544
+_TEXTURES, _TEXTURE_PX = 60, 544
 
 
 @lru_cache(maxsize=1)
@@ -45,7 +45,7 @@ def looks(
     import torch
     from torch.nn import functional
 
-    shrunk = rng.random() < 0.75
+    shrunk = rng.random() < 0.85
     cells = int(rng.integers(_FEWEST, _MOST)) if shrunk else _MOST
     out_pictures, out_layers = [], []
     ny, nx = (n // CELL_PX for n in pictures.shape[1:])
@@ -79,11 +79,16 @@ def _changed(picture: NDArray[np.float32], icy: bool, rng: np.random.Generator) 
     if rng.random() < 0.3:
         noise = rng.standard_normal(picture.shape, dtype=np.float32)
         seen += np.float32(scatter * rng.uniform(0.1, 1.0)) * noise
-    if rng.random() < 0.25:  # softer
-        share = np.float32(rng.uniform(0.05, 0.25))
+    if rng.random() < 0.35:  # softer, or sharpened
+        share = np.float32(rng.uniform(0.05, 0.3) if rng.random() < 0.7 else -rng.uniform(0.02, 0.1))
         for axis in (0, 1):
             seen = (1 - 2 * share) * seen + share * (np.roll(seen, 1, axis) + np.roll(seen, -1, axis))
-    cut = rng.uniform(0, 0.01) if rng.random() < 0.4 else 0.0
+    if rng.random() < 0.2:  # a beam that leans
+        down, right = (scatter * rng.normal(0, 1.5, 2)).astype(np.float32)
+        seen += down * np.linspace(-1, 1, ny, dtype=np.float32)[:, None]
+        seen += right * np.linspace(-1, 1, nx, dtype=np.float32)[None, :]
+    cut = np.exp(rng.uniform(np.log(0.0005), np.log(0.03))) if rng.random() < 0.5 else 0.0
     low, high = np.quantile(seen[::4, ::4], (cut, 1 - cut)).astype(np.float32)
-    unit = np.clip((seen - low) / max(high - low, np.float32(1e-6)), 0, 1) ** np.float32(np.exp(rng.normal(0, 0.2)))
-    return np.round(unit * np.float32(255))
+    unit = np.clip((seen - low) / max(high - low, np.float32(1e-6)), 0, 1) ** np.float32(np.exp(rng.normal(0, 0.3)))
+    steps = np.float32(rng.integers(24, 96) if rng.random() < 0.15 else 255)
+    return np.round(unit * steps) * (np.float32(255) / steps)

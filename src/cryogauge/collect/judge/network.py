@@ -2,7 +2,9 @@
 
 A few convolutions say, cell by cell, what is there: particles, crystals and dirt, crystalline ice, film, nothing. The
 class follows from these layers, from what the picture is like on the whole, and from its power spectrum, which shows
-ice by the first ring of contrast transfer where the eye sees but noise.
+ice by the first ring of contrast transfer where the eye sees but noise, and drift by what it takes along one direction.
+Several such networks, which differ in what they started from and in the order of what they were shown, are asked
+together: where they err, they err apart.
 """
 
 from functools import lru_cache
@@ -27,9 +29,28 @@ _VIEWS, _BANDS = 3, 24
 _LARGE = 8.0
 _WIDTHS = (16, 32, 64, 96)
 _HIDDEN = 96
+#: Networks that are asked together.
+MEMBERS = 2
 
 
 def micrograph_network() -> "nn.Module":
+    """Untaught networks, ``members``, that are asked together: the mean of what each says, as :func:`one_network`."""
+    import torch
+    from torch import nn
+
+    class Networks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.members = nn.ModuleList(one_network() for _ in range(MEMBERS))
+
+        def forward(self, pictures: "Tensor") -> "tuple[Tensor, Tensor]":
+            logits, layers = zip(*(member(pictures) for member in self.members), strict=True)
+            return torch.stack(logits).mean(0), torch.stack(layers).mean(0)
+
+    return Networks()
+
+
+def one_network() -> "nn.Module":
     """An untaught network.
 
     ``forward(pictures)`` of pictures ``(b, y, x)`` of 64 px at least in any grey scale gives logits ``(b, class)`` and
@@ -44,7 +65,7 @@ def micrograph_network() -> "nn.Module":
         )
 
     a, b, c, d = _WIDTHS
-    told_of = 2 * c + 3 * d + 2 * len(LAYERS) + _BANDS
+    told_of = 2 * c + 3 * d + 2 * len(LAYERS) + 2 * _BANDS
 
     class Network(nn.Module):
         def __init__(self) -> None:
@@ -102,18 +123,26 @@ def _seen(pictures: "Tensor") -> "tuple[Tensor, Tensor]":
 
 
 def _bands(seen: "Tensor") -> "Tensor":
-    """Logarithm of the power ``(b, band)`` in rings of the spectrum, finer ones where structure lies."""
+    """Of rings of the spectrum, finer ones where structure lies, ``(b, 2 · band)``: logarithms of the power, and what
+    part of it lies along one direction, as drift makes it.
+    """
     import torch
 
     centred = seen - seen.mean((1, 2), keepdim=True)
     power = torch.fft.rfft2(centred, norm="ortho").abs().square().flatten(1)
-    ring, terms = _rings(seen.shape[1], seen.shape[2])
-    summed = torch.zeros(len(seen), _BANDS).index_add_(1, torch.from_numpy(ring), power)
-    return torch.log(summed / torch.from_numpy(terms) + 1e-3)
+    ring, terms, *turns = (torch.from_numpy(each) for each in _rings(seen.shape[1], seen.shape[2]))
+    summed, along, across = (
+        torch.zeros(len(seen), _BANDS).index_add_(1, ring, part) for part in (power, power * turns[0], power * turns[1])
+    )
+    one_way = (along.square() + across.square() + 1e-12).sqrt() / (summed + 1e-6)
+    return torch.cat([torch.log(summed / terms + 1e-3), one_way], dim=1)
 
 
 @lru_cache(maxsize=32)
-def _rings(ny: int, nx: int) -> tuple[np.ndarray, np.ndarray]:
-    frequency = np.hypot(np.fft.fftfreq(ny)[:, None], np.fft.rfftfreq(nx)[None, :])
-    ring = np.minimum((np.sqrt(frequency * 2) * _BANDS).astype(np.int64), _BANDS - 1).ravel()
-    return ring, np.maximum(np.bincount(ring, minlength=_BANDS), 1).astype(np.float32)
+def _rings(ny: int, nx: int) -> tuple[np.ndarray, ...]:
+    """Ring of each term of a spectrum, number of terms in each ring, cosine and sine of twice each term's direction."""
+    y, x = np.broadcast_arrays(np.fft.fftfreq(ny)[:, None], np.fft.rfftfreq(nx)[None, :])
+    ring = np.minimum((np.sqrt(np.hypot(y, x) * 2) * _BANDS).astype(np.int64), _BANDS - 1).ravel()
+    twice = 2 * np.arctan2(y, x).ravel()
+    count = np.maximum(np.bincount(ring, minlength=_BANDS), 1).astype(np.float32)
+    return ring, count, np.cos(twice).astype(np.float32), np.sin(twice).astype(np.float32)

@@ -13,7 +13,7 @@ def flawed(electrons: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     y, x = np.linspace(-0.5, 0.5, ny)[:, None], np.linspace(-0.5, 0.5, nx)[None, :]
     turn = rng.uniform(0, 2 * np.pi)
     slope = y * np.sin(turn) + x * np.cos(turn)
-    strength = float(np.exp(rng.uniform(np.log(0.001), np.log(0.04))))
+    strength = float(np.exp(rng.uniform(np.log(0.001), np.log(0.1))))
     shading = 1 + strength * (slope - rng.uniform(0, 1.5) * (y**2 + x**2))
     shading = shading + rng.uniform(0, 0.3) * strength * smooth_field((ny, nx), max(ny, nx) / 4, rng)
     if rng.random() < 0.06:  # the rim of the beam, with its fringes

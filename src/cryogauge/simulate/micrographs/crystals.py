@@ -60,7 +60,9 @@ def add_crystalline_ice(field: Field, strength: float, rng: np.random.Generator)
     for k in range(_REFLECTIONS):
         shift = rng.normal(0, reach, 2).round().astype(int)
         total -= bright * np.roll(np.where(group == k, scattered, 0), tuple(shift), (0, 1))
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:  # bent, they darken by and by
+        total = gaussian_filter(total, rng.uniform(0.05, 0.5) * min(size, 900) / field.pixel_size_A)
+    if rng.random() < 0.4:
         edge = (label != np.roll(label, 1, 0)) | (label != np.roll(label, 1, 1))
         total += rng.uniform(-0.5, 1.0) * gaussian_filter((edge & there).astype(np.float32), 0.7)
     if rng.random() < (0.5 if sort == "sheet" else 0.1):

@@ -34,6 +34,8 @@ MICROGRAPH_CLASSES = {
 _MARGIN_A = 250.0
 #: Real ice is grainier than water alone makes it: solutes, surfaces, motion of the ice. Factors between these.
 _GRAIN = (1.5, 30.0)
+#: Crystals, alone or in clumps, that one call draws.
+_MOST_CRYSTALS = 300
 
 
 @dataclass(frozen=True)
@@ -157,50 +159,69 @@ def _specks(field: Field, rng: np.random.Generator, mean: float) -> None:
     crystals.add_frost(field, int(rng.poisson(mean)), _between(50, 220, rng), rng, opacity=_between(0.7, 4, rng))
 
 
+def _frosted(field: Field, part: float, radius_A: float, rng: np.random.Generator) -> None:
+    """Crystals, as opaque as one another and of about a radius at most, until they lie over a part of the field."""
+    radius_A = min(radius_A, float(np.sqrt(part * field.area_A2 / (2 * np.pi))))
+    opacity, clean = _between(0.3, 5, rng), float(field.contamination.mean())
+    for _ in range(_MOST_CRYSTALS):
+        if field.contamination.mean() - clean >= part:
+            break
+        crystals.add_frost(field, 1, radius_A, rng, opacity=opacity)
+
+
 def _great(field: Field, rng: np.random.Generator) -> Optics:
     _ice(field, rng.uniform(150, 500), rng, edge=0.04)
-    matter.add_particles(field, _structure(95, 350, rng), rng.uniform(0.12, 0.7), rng.uniform(0.7, 1.4), rng)
+    matter.add_particles(field, _structure(75, 350, rng), rng.uniform(0.12, 0.9), rng.uniform(0.7, 1.4), rng)
     _scraps(field, rng, 0.5)
-    _specks(field, rng, 1.2)
+    if rng.random() < 0.35:  # people forgive what leaves most of the field
+        _frosted(field, _between(0.004, 0.035, rng), _between(40, 350, rng), rng)
+    else:
+        _specks(field, rng, 1.2)
     return _optics(field, rng, 1.0, 3.2)
 
 
 def _decent(field: Field, rng: np.random.Generator) -> Optics:
     """Particles, and one or two reasons why it is not great."""
     faults = set(rng.choice(["film", "thick", "few", "crowded", "small", "frost", "support"], rng.integers(1, 3),
-                            replace=False, p=[0.24, 0.2, 0.14, 0.12, 0.16, 0.1, 0.04]))  # fmt: skip
+                            replace=False, p=[0.2, 0.16, 0.13, 0.17, 0.15, 0.15, 0.04]))  # fmt: skip
     thickness = rng.uniform(600, 1400) if "thick" in faults else rng.uniform(200, 700)
     _ice(field, thickness, rng, edge=float("film" in faults))
     if "support" in faults:
         matter.add_carbon(field, np.full(field.shape, 1e3, dtype=np.float32), rng.uniform(20, 80), rng)
     coverage = rng.uniform(0.04, 0.12) if "few" in faults else rng.uniform(0.12, 0.45)
-    coverage = rng.uniform(0.7, 1.5) if "crowded" in faults else coverage
+    coverage = _between(0.7, 2.5, rng) if "crowded" in faults else coverage
     contrast = rng.uniform(0.6, 1.0) if "thick" in faults else rng.uniform(0.55, 1.0)
-    made = _structure(75, 115, rng) if "small" in faults else _structure(90, 300, rng)
+    made = _structure(55, 115, rng) if "small" in faults else _structure(80, 300, rng)
     matter.add_particles(field, made, coverage, contrast, rng)
     _scraps(field, rng, 0.6)
-    _specks(field, rng, 4.0 if "frost" in faults else 1.0)
+    if "frost" in faults:
+        _frosted(field, _between(0.02, 0.09, rng), _between(50, 500, rng), rng)
+    else:
+        _specks(field, rng, 1.0)
     return _optics(field, rng, 1.1, 3.5, drift_A=float(rng.uniform(0, 12)))
 
 
 def _contaminated(field: Field, rng: np.random.Generator) -> Optics:
     """With particles as often as not, and spoilt by one or two of what spoils them."""
     faults = set(rng.choice(["large", "small", "aggregate", "drift", "crack", "torn", "far"], rng.integers(1, 3),
-                            replace=False, p=[0.3, 0.2, 0.17, 0.14, 0.09, 0.08, 0.02]))  # fmt: skip
+                            replace=False, p=[0.26, 0.22, 0.15, 0.18, 0.09, 0.08, 0.02]))  # fmt: skip
     if faults == {"far"}:
         faults.add("large")
     torn = rng.uniform(0.05, 0.5) if "torn" in faults else 0.0
     _ice(field, rng.uniform(200, 1200), rng, edge=0.25, torn=torn)
     made = _structure(70, 300, rng)
-    if rng.random() < 0.7:
+    if faults == {"drift"}:  # where there is nothing to blur, drift is not seen
+        matter.add_particles(field, made, rng.uniform(0.1, 0.7), rng.uniform(0.7, 1.4), rng)
+    elif rng.random() < 0.7:
         matter.add_particles(field, made, rng.uniform(0.03, 0.6), rng.uniform(0.4, 1.2), rng)
     _scraps(field, rng, 0.6)
-    for sort, low, high in (("large", 300, 2500), ("small", 50, 350)):
-        if sort in faults:
-            radius = _between(low, high, rng)
-            part = _between(0.06, 0.5, rng)
-            count = int(np.clip(part * field.area_A2 / (np.pi * radius**2), 1 if sort == "large" else 5, 200))
-            crystals.add_frost(field, count, radius, rng, opacity=_between(0.8, 5, rng))
+    if "large" in faults:
+        radius = _between(300, 2500, rng)
+        part = _between(0.12, 0.5, rng)
+        count = int(np.clip(part * field.area_A2 / (np.pi * radius**2), 1, 200))
+        crystals.add_frost(field, count, radius, rng, opacity=_between(0.3, 5, rng))
+    if "small" in faults:
+        _frosted(field, _between(0.1, 0.5, rng), _between(50, 350, rng), rng)
     if "aggregate" in faults:
         for _ in range(int(rng.integers(1, 9))):
             place = rng.uniform(0, 1, 2) * field.shape
@@ -208,14 +229,14 @@ def _contaminated(field: Field, rng: np.random.Generator) -> Optics:
     if "crack" in faults:
         matter.add_cracks(field, int(rng.integers(1, 4)), rng)
     _specks(field, rng, 1.5)
-    drift = _between(25, 250, rng) if "drift" in faults else 0.0
+    drift = min(_between(5, 40, rng) * field.pixel_size_A, 2 * _MARGIN_A) if "drift" in faults else 0.0
     lowest, highest = (5.0, 25.0) if "far" in faults else (0.8, 4.0)
     return _optics(field, rng, lowest, highest, drift_A=drift, jumped=bool(rng.random() < 0.3))
 
 
 def _empty(field: Field, rng: np.random.Generator) -> Optics:
     """Nothing but the beam; an edge of film or foil; or a bar in the way."""
-    sort = rng.choice(["nothing", "edge", "film", "bar"], p=[0.5, 0.38, 0.05, 0.07])
+    sort = rng.choice(["nothing", "edge", "film", "bar"], p=[0.52, 0.38, 0.03, 0.07])
     if sort == "edge":
         beyond = matter.beyond_edge_A(field, rng.uniform(0.03, 0.8), rng)
         if rng.random() < 0.4:  # ice that clings to the edge
@@ -246,10 +267,7 @@ def _no_particles(field: Field, rng: np.random.Generator) -> Optics:
     """Ice, thin or thick, even or not, often with some crystals on it."""
     _ice(field, _between(200, 1800, rng), rng, edge=0.22)
     if rng.random() < 0.55:
-        radius = _between(30, 220, rng)
-        most = max(0.02 * field.area_A2 / (np.pi * radius**2), 1.0)
-        count = round(min(_between(1, 120, rng), most))
-        crystals.add_frost(field, count, radius, rng, opacity=_between(0.7, 4, rng))
+        _frosted(field, _between(0.0005, 0.06, rng), _between(30, 400, rng), rng)
     _scraps(field, rng, 0.5)
     return _optics(field, rng, 0.6, 4.0)
 
