@@ -1,10 +1,10 @@
 """The unattended selection with the real RELION and the shipped grader, on simulated particles with false picks.
 
 Half of the images hold no particle. ``relion_iterate_purity`` and ``relion_iterate_recall`` are those of the batch of
-cut-off 3.5: particles that are true, and true particles that are kept. The same batch of one classification without
-rounds stands beside them. First models of both batches, begun from one seed, are compared with the density that was
-projected: the frequency to which their Fourier shell correlation stays above 0.5, in the better of both hands. All are
-means over three structures.
+cut-off 3.5: particles that are true, and true particles that are kept, the mean over three structures. The same batch
+of one classification without rounds stands beside them. First models of the first structure's two batches, begun from
+one seed, are compared with the density that was projected: the frequency to which their Fourier shell correlation stays
+above 0.5, in the better of both hands.
 Rounds are as many as for any small box; RELION's iterations are fewer than by default, so that a core does it in about
 twenty minutes.
 """
@@ -59,11 +59,12 @@ def measure(grade: Grade, *, small: bool = False, folder: Path | None = None) ->
             return measure(grade, small=small, folder=Path(temporary))
     each = []
     for seed in _SEEDS[: 1 if small else None]:
-        each.append(_measured(grade, seed, folder / str(seed), small=small, models=not small))
+        each.append(_measured(grade, seed, folder / str(seed), small=small, models=seed == _SEEDS[0] and not small))
         print(
             f"   structure {seed}: " + ", ".join(f"{name} {value:.3f}" for name, value in each[-1].items()), flush=True
         )
-    return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
+    shares = [name for name in FIGURES if not name.endswith("_A")]
+    return each[0] | {name: float(np.mean([one[name] for one in each])) for name in shares}
 
 
 def _measured(grade: Grade, seed: int, folder: Path, *, small: bool, models: bool) -> dict[str, float]:

@@ -4,7 +4,7 @@ Grids of one specimen, whose ice, dirt, squares and concentration are drawn, und
 errors of stage and focus; the true quality of a grid is the mean of all its holes. Particles damaged by the air-water
 interface and preferred views, which single exposures do not show, are the same in all. The rank correlation is the mean
 over three sessions of eleven grids. Holes are reached by image shift, which gives two dozen exposures a grid: a dozen
-leave much to chance. Limits and weights of the score were chosen on sessions of other seeds.
+leave much to chance. Limits of the score were chosen on sessions of other seeds.
 """
 
 from pathlib import Path

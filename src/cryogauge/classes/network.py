@@ -140,22 +140,15 @@ def grader() -> "nn.Module":
     class Grader(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.body = nn.Sequential(
-                convolution(1, 16, 5, 2),
-                convolution(16, 32, 3, 2),
-                Block(32),
-                Block(32),
-                convolution(32, 64, 3, 2),
-                Block(64),
-                Block(64),
-                convolution(64, 96, 3, 2),
-                Block(96),
-                Block(96),
+            self.fine = nn.Sequential(
+                convolution(1, 24, 5, 2), Block(24), convolution(24, 40, 3, 2), Block(40), Block(40)
             )
+            self.middle = nn.Sequential(convolution(40, 80, 3, 2), Block(80), Block(80))
+            self.coarse = nn.Sequential(convolution(80, 128, 3, 2), Block(128), Block(128))
             self.power, self.beside = (
                 nn.Sequential(nn.BatchNorm1d(_BANDS), nn.Linear(_BANDS, 16), nn.ReLU(inplace=True)) for _ in range(2)
             )
-            width = 96 + 96 + 16 + 32 + 64 + 96 + 96 + 16
+            width = 128 + 128 + 16 + 40 + 80 + 128 + 128 + 16
             self.join = nn.Sequential(nn.Dropout(0.1), nn.Linear(width, 64), nn.ReLU(inplace=True))
             self.grade, self.log_variance, self.reasons = (
                 nn.Linear(64, 1),
@@ -171,9 +164,9 @@ def grader() -> "nn.Module":
         def forward(self, images: "Tensor", features: "Tensor", missing: "Tensor") -> Output:
             images = standardised(images)
             surroundings = 1 - disc(images.shape[-1], _SURROUNDINGS, 0.1, images)
-            fine = self.body[:4](images)
-            middle = self.body[4:7](fine)
-            pooled = self.body[7:](middle)
+            fine = self.fine(images)
+            middle = self.middle(fine)
+            pooled = self.coarse(middle)
             seen = self.join(torch.cat([
                 pooled.mean((2, 3)), pooled.amax((2, 3)), self.power(ring_power(images, _BANDS)), fine.mean((2, 3)),
                 middle.mean((2, 3)), *middle_and_border(pooled), self.beside(ring_power(images * surroundings, _BANDS)),

@@ -51,7 +51,7 @@ LIMITS = {
     "contamination_fraction": (0.05, 0.4),
     "carbon_fraction": (0.1, 0.8),
     "few": (0.03, 0.0),  # coverage
-    "crowded": (0.3, 0.7),
+    "crowded": (0.25, 0.5),
 }
 #: What each of them leaves at worst.
 LEAVES = {

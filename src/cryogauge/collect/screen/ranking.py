@@ -99,16 +99,11 @@ def _ice(
 
 def _rest(rows: Sequence[Mapping[str, Any]]) -> float:
     """What all but ice's thickness and particles leave: the score of exposures without those over the worth of their
-    ice, so that exposures of good ice count most. The class costs half, for it is of ice and particles once more.
+    ice, so that exposures of good ice count most.
     """
     worth = np.array([worth_of_ice(_number(row, "ice_thickness_nm")) for row in rows])
-    left = np.array([_without_particles(row) for row in rows])
+    left = np.array([_number(row, "score") / max(_number(row, "part_particles", 1.0), 1e-3) for row in rows])
     return min(float(left.sum() / max(float(worth.sum()), 1e-9)), 1.0)
-
-
-def _without_particles(row: Mapping[str, Any]) -> float:
-    particles, kind = (max(_number(row, f"part_{name}", 1.0), 1e-3) for name in ("particles", "class"))
-    return _number(row, "score") / particles * (1.0 + kind) / (2.0 * kind)
 
 
 def _particles(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
