@@ -82,7 +82,7 @@ def predict(
     *,
     on_batch: Callable[[int], None] = lambda count: None,
 ) -> Predicted:
-    """Grades of prepared averages, the mean over turns by 45° and mirror images where the preset has it.
+    """Grades of prepared averages, the mean over turns by 45°, every other one mirrored, where the preset has it.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def predict(
         shown = torch.from_numpy(np.ascontiguousarray(frames[batch]))[:, None].to(device)
         told = torch.from_numpy(features[batch]).to(device), torch.from_numpy(missing[batch]).to(device)
         with torch.inference_mode():
-            views = _symmetric(shown) + _symmetric(_turned(shown)) if preset.symmetries else [shown]
+            views = _views(shown) if preset.symmetries else [shown]
             said = [network(view, *told) for view in views]
             grades = torch.stack([each.grade for each in said])
             variance = torch.stack([each.log_variance.exp() for each in said]).mean(0)
@@ -128,11 +128,12 @@ def predict(
     return Predicted(grade, spread, reasons, inside)
 
 
-def _symmetric(images: "Tensor") -> "list[Tensor]":
-    """The eight views of a square: quarter turns of it and of its mirror image."""
+def _views(images: "Tensor") -> "list[Tensor]":
+    """Square images turned by eighths, every other one mirrored: as good as all sixteen, at half the cost."""
     import torch
 
-    return [torch.rot90(each, turns, (2, 3)).contiguous() for each in (images, images.flip(3)) for turns in range(4)]
+    sides = (images, _turned(images).flip(3))
+    return [torch.rot90(each, turns, (2, 3)).contiguous() for each in sides for turns in range(4)]
 
 
 def _turned(images: "Tensor") -> "Tensor":

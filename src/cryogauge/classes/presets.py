@@ -24,7 +24,7 @@ class Preset:
     steps
         Steps in all, unless an order says otherwise.
     symmetries
-        Average over turns by 45° and mirror images when grading.
+        Average over turns by 45°, every other one mirrored, when grading.
     half
         Compute in bfloat16 while learning.
     """
