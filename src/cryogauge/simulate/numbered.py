@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from cryogauge import __version__
 from cryogauge.io.json_file import read_json_file, write_json_file
 from cryogauge.jobs import Ledger, LedgerKey, Outcome, run_batch
 from cryogauge.records import BadInput
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 _LEDGER = "ledger.sqlite"
 _MEND = "choose another output folder"
@@ -43,8 +40,8 @@ def own_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
 
 
-def plain_settings(settings: "DataclassInstance") -> dict[str, Any]:
-    """Settings as JSON holds them, less where ``maps`` are: what these hold counts."""
+def plain_settings(settings: Any) -> dict[str, Any]:
+    """Settings, a dataclass, as JSON holds them, less where ``maps`` are: what these hold counts."""
     return json.loads(json.dumps({name: value for name, value in asdict(settings).items() if name != "maps"}))
 
 
