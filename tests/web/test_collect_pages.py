@@ -393,6 +393,29 @@ def test_a_grid_is_looked_into_down_to_an_exposure(visit, address, base):
     page.wait_for_function("() => document.documentElement.scrollWidth <= 390")  # plots are drawn anew
 
 
+def test_a_late_answer_shows_no_square_but_the_one_asked_for_last(visit, expect, address, base):
+    page = visit(address)
+    page.goto(f"{base}/grids/1")
+    page.select_option("#filter", "worked")
+    links = page.locator("#squares tr a")
+    first, last = (links.nth(k).inner_text() for k in (0, 1))
+    held = []
+    page.route(f"**/api/squares/1/{first}", lambda route: held.append(route))
+    page.reload()  # it may have been shown already
+    page.select_option("#filter", "worked")
+    links.nth(0).click()
+    expect(page.locator("#square-heading")).to_have_text(f"Square {first}")
+    links.nth(1).click()
+    of_the_last = page.locator(f"#square [aria-label^='Square {last} '] circle.exposed").first
+    expect(of_the_last).to_be_visible()
+    with page.expect_response(f"**/api/squares/1/{first}"):
+        held[0].continue_()
+    # what an answer changes is changed by the second frame after it
+    page.evaluate("() => new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))")
+    expect(of_the_last).to_be_visible()
+    expect(page.locator(f"#square [aria-label^='Square {first} ']")).to_have_count(0)
+
+
 def test_what_is_pointed_at_stays_told_while_the_session_goes_on(visit, expect, finished, tmp_path):
     folder = copied(finished, tmp_path)
     with served(folder) as address:
