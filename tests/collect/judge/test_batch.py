@@ -55,3 +55,17 @@ def test_the_table_and_the_page_have_the_best_first(tmp_path):
     assert page.index("good") < page.index("bad &lt;&amp;&gt;")
     assert "it is truncated" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+
+
+def test_the_page_says_the_class_once_and_calls_dark_spots_what_they_are(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(tmp_path / "p.jpg")
+    spoilt = {"kind": "contaminated", "flags": "looks_spoilt", "said": "It looks contaminated, broken or blurred."}
+    rows = [row("good", 0.9, "p.jpg") | {"spectrum": "p.jpg"}, row("spoilt", 0.1, "p.jpg") | spoilt]
+    write_exposures(tmp_path, rows, [], {})
+    good, bad = (tmp_path / "report.html").read_text().split("Score 0.10")
+    assert "Score 0.90; it looks great." in good
+    assert "3 particles" in good
+    assert bad.startswith(". It looks contaminated, broken or blurred.")
+    assert "3 dark spots" in bad

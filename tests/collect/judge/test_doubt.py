@@ -21,17 +21,29 @@ def spots(diameter_px):
     return Particles(np.zeros((50, 2), int), diameter_px, 0.1)
 
 
+def doubt(particles, dark, probability, carbon=0.0, expects_rings=True):
+    return count_doubt(particles, dark, probability, carbon, expects_rings=expects_rings)
+
+
 def test_nothing_speaks_against_a_plain_field():
-    assert count_doubt(spots(30.0), True, opinion(great=0.6, decent=0.3), 0.05) == ""
-    assert count_doubt(spots(4.5), False, opinion(decent=0.51), 0.2) == ""  # texture's are not dark spots
+    assert doubt(spots(30.0), True, opinion(great=0.6, decent=0.3), 0.05) == ""
+    assert doubt(spots(30.0), True, opinion(great=0.6, decent=0.3), 0.05, expects_rings=False) == ""
+    assert doubt(spots(4.5), False, opinion(decent=0.51), 0.2) == ""  # texture's are not dark spots
 
 
 def test_each_reason_is_told():
     great = opinion(great=0.9)
-    assert "as fine as the noise" in count_doubt(spots(4.5), True, great, 0.0)
-    assert "crystalline ice" in count_doubt(spots(30.0), False, opinion(great=0.4, crystalline=0.5), 0.0)
-    assert "without particles" in count_doubt(spots(30.0), False, opinion(decent=0.1, no_particles=0.6, empty=0.3), 0.0)
-    assert "25 % of the field is support film" in count_doubt(spots(30.0), False, great, 0.25)
+    assert "as fine as the noise" in doubt(spots(4.5), True, great)
+    assert "crystalline ice" in doubt(spots(30.0), False, opinion(great=0.4, crystalline=0.5))
+    assert "without particles" in doubt(spots(30.0), False, opinion(decent=0.1, no_particles=0.6, empty=0.3))
+    assert "25 % of the field is support film" in doubt(spots(30.0), False, great, 0.25)
+
+
+def test_next_to_no_dark_spots_where_there_should_be_particles_are_doubted_without_a_contrast_transfer_only():
+    scant = Particles(np.zeros((6, 2), int), 25.0, 0.01)
+    assert "as if there were more" in doubt(scant, True, opinion(great=0.9), expects_rings=False)
+    assert doubt(scant, True, opinion(great=0.9), expects_rings=True) == ""
+    assert "no ice" in doubt(scant, True, opinion(empty=0.9), expects_rings=False)
 
 
 @pytest.mark.parametrize("noise", [0.3, 0.03])
@@ -48,14 +60,14 @@ def test_what_noise_makes_is_of_the_finest_sizes_and_plain_spots_are_not(noise):
 
 
 def test_an_unsure_count_is_told_in_place_of_what_rests_on_it_and_weighs_the_same():
-    values = dict.fromkeys(INDICATORS, math.nan) | {"particles": 86, "particle_coverage": 0.9}
-    sure, flags = weigh(values, opinion(great=0.9), expects_rings=False)
+    values = dict.fromkeys(INDICATORS, math.nan) | {"particles": 86, "particle_coverage": 0.9, "defocus_A": 1e4}
+    sure, flags = weigh(values, opinion(great=0.9), expects_rings=True)
     assert list(flags) == ["crowded"]
-    unsure, flags = weigh(values, opinion(great=0.9), expects_rings=False, unsure="it is so")
+    unsure, flags = weigh(values, opinion(great=0.9), expects_rings=True, unsure="it is so")
     assert flags == {"unsure_count": "About 86 particles are counted; not sure: it is so."}
     assert unsure == sure
     nothing = values | {"particles": math.nan, "particle_coverage": math.nan}
-    assert weigh(nothing, opinion(great=0.9), expects_rings=False, unsure="it is so")[1] == {}
+    assert weigh(nothing, opinion(great=0.9), expects_rings=True, unsure="it is so")[1] == {}
 
 
 def test_noise_in_fine_pixels_is_not_counted_in_place_of_particles():

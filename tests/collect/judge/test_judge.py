@@ -17,15 +17,29 @@ from cryogauge.collect.judge.judge import (
     weigh,
     worth_of_ice,
 )
-from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES
+from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES, simulate_micrograph, thumbnail
 from tests.collect.judge.exposures import DIAMETER_A, PIXEL_A, micrograph, untaught_weights
 
 NOTHING = dict.fromkeys(INDICATORS, math.nan) | {"particle_coverage": 0.2, "particles": 100}
+RINGS = NOTHING | {"defocus_A": 1e4, "astigmatism_A": 0.0}
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     return JudgeSettings(model=str(untaught_weights(tmp_path_factory.mktemp("weights"))))
+
+
+@pytest.fixture(scope="module")
+def thumbnails():
+    """Rows of two simulated thumbnails a class, by class."""
+    return {kind: [_row_of_thumbnail(kind, (number, seed)) for seed in range(2)]
+            for number, kind in enumerate(MICROGRAPH_CLASSES)}  # fmt: skip
+
+
+def _row_of_thumbnail(kind, seed):
+    made = simulate_micrograph(kind, (330, 342), 11.2, np.random.default_rng(seed))
+    seen = thumbnail(made.electrons).astype(np.float32)
+    return judge_exposure(Exposure(seen, math.nan, picture=True), JudgeSettings()).row
 
 
 def opinion(kind="great", score=1.0):
@@ -52,8 +66,35 @@ def test_without_a_pixel_size_there_is_no_length_and_nothing_is_lost_by_it(setti
     row = judge_exposure(Exposure(micrograph(512), math.nan), settings).row
     for name in ("defocus_A", "ice_ring", "ice_thickness_nm", "particle_diameter_A", "particles_per_um2"):
         assert math.isnan(row[name])
-    assert row["part_ctf"] == row["part_ice"] == row["part_motion"] == 1
+    assert row["part_ctf"] == row["part_ice"] == row["part_motion"] == row["part_particles"] == 1
     assert row["particles"] > 10
+
+
+def test_a_pixel_too_coarse_for_rings_is_weighed_as_none_but_has_its_lengths(settings):
+    coarse, unknown = (judge_exposure(Exposure(micrograph(512), pixel), settings).row for pixel in (5.0, math.nan))
+    assert coarse["score"] == pytest.approx(unknown["score"])
+    assert coarse["flags"] == unknown["flags"]
+    assert coarse["particle_diameter_A"] > 0
+
+
+def test_great_thumbnails_are_worth_much_and_empty_and_crystalline_ones_little(thumbnails):
+    for row in thumbnails["great"]:
+        assert row["score"] > 0.7
+    for row in thumbnails["empty"] + thumbnails["crystalline"]:
+        assert row["score"] < 0.3
+
+
+def test_no_thumbnail_is_held_to_have_few_particles_or_too_many(thumbnails):
+    rows = [row for those in thumbnails.values() for row in those]
+    assert min(row["particle_coverage"] for row in rows) < LIMITS["few"][0]  # by its dark spots
+    assert {row["part_particles"] for row in rows} == {1.0}
+    assert not {"few_particles", "crowded"} & set(" ".join(row["flags"] for row in rows).split())
+
+
+def test_thumbnails_are_in_the_order_of_their_classes(thumbnails):
+    mean = {kind: np.mean([row["score"] for row in rows]) for kind, rows in thumbnails.items()}
+    rest = max(worth for kind, worth in mean.items() if kind not in ("great", "decent"))
+    assert mean["great"] > mean["decent"] > rest
 
 
 def test_noise_has_no_rings_and_says_so(settings):
@@ -75,9 +116,10 @@ def test_motion_is_told_in_angstrom(settings):
 
 
 def test_nothing_measured_costs_nothing():
-    parts, flags = weigh(NOTHING, opinion(), expects_rings=False)
-    assert set(parts.values()) == {1.0}
-    assert not flags
+    for values, rings in ((NOTHING, False), (RINGS, True)):
+        parts, flags = weigh(values, opinion(), expects_rings=rings)
+        assert set(parts.values()) == {1.0}
+        assert not flags
 
 
 @pytest.mark.parametrize(
@@ -88,10 +130,7 @@ def test_nothing_measured_costs_nothing():
 )  # fmt: skip
 def test_a_measure_costs_from_its_limit_and_at_most_what_is_stated(name, flag):
     good, bad = LIMITS[name]
-    fine, worst, worse = (
-        weigh(NOTHING | {"defocus_A": 1e4, "astigmatism_A": 0.0, name: value}, opinion(), expects_rings=True)
-        for value in (good, bad, 2 * bad)
-    )
+    fine, worst, worse = (weigh(RINGS | {name: value}, opinion(), expects_rings=True) for value in (good, bad, 2 * bad))
     assert math.prod(fine[0].values()) == 1
     assert flag not in fine[1]
     assert math.prod(worst[0].values()) == pytest.approx(LEAVES[name])
@@ -102,14 +141,16 @@ def test_a_measure_costs_from_its_limit_and_at_most_what_is_stated(name, flag):
 
 def test_too_few_and_too_many_particles_cost():
     for coverage, flag in ((0.0, "few_particles"), (1.5, "crowded")):
-        parts, flags = weigh(NOTHING | {"particle_coverage": coverage}, opinion(), expects_rings=False)
+        parts, flags = weigh(RINGS | {"particle_coverage": coverage}, opinion(), expects_rings=True)
         assert flag in flags
         assert parts["particles"] < 0.6
+        blind = weigh(NOTHING | {"particle_coverage": coverage}, opinion(), expects_rings=False)
+        assert blind == weigh(NOTHING, opinion(), expects_rings=False)
 
 
 def test_few_particles_are_held_against_an_exposure_beyond_their_doubt_only():
     sure, unsure = (
-        weigh(NOTHING | {"particle_coverage": 0.005, "particle_coverage_error": error}, opinion(), expects_rings=False)
+        weigh(RINGS | {"particle_coverage": 0.005, "particle_coverage_error": error}, opinion(), expects_rings=True)
         for error in (0.002, 0.03)
     )
     assert sure[0]["particles"] < 0.6
@@ -135,11 +176,18 @@ def test_astigmatism_is_weighed_by_the_defocus():
 
 def test_the_class_has_a_sentence():
     for kind, flag in (("empty", "empty"), ("crystalline", "crystalline_ice"), ("contaminated", "looks_spoilt")):
-        parts, flags = weigh(NOTHING, opinion(kind, 0.1), expects_rings=False)
-        assert flag in flags
-        assert parts["class"] == pytest.approx(0.55)
-    unsure = Opinion("empty", np.full(6, 1 / 6), 0.5)
-    assert not weigh(NOTHING, unsure, expects_rings=False)[1]
+        for values, rings, left in ((RINGS, True, 0.55), (NOTHING, False, 0.19)):
+            parts, flags = weigh(values, opinion(kind, 0.1), expects_rings=rings)
+            assert flag in flags
+            assert parts["class"] == pytest.approx(left)
+
+
+def test_a_class_that_is_not_sure_has_a_sentence_only_where_nearly_all_hangs_on_it():
+    unsure = Opinion("no_particles", np.full(6, 1 / 6), 0.5)
+    assert not weigh(RINGS, unsure, expects_rings=True)[1]
+    said = {"unsure_class": "Its class is not sure, perhaps no particles."}
+    assert weigh(NOTHING, unsure, expects_rings=False)[1] == said
+    assert not weigh(NOTHING, Opinion("great", np.full(6, 1 / 6), 0.9), expects_rings=False)[1]
 
 
 def test_a_class_is_named_only_where_it_is_sure(settings, monkeypatch):

@@ -61,6 +61,8 @@ LEAVES = {
 }  # fmt: skip
 #: What the worst class leaves: the network errs on real micrographs, so that it alone spoils no exposure.
 CLASS_LEAVES = 0.5
+#: The same where no contrast transfer was looked for, as in thumbnails: nearly all that can be told there is the class.
+CLASS_ALONE_LEAVES = 0.1
 #: What is left where rings should show and none are found.
 NO_CTF_LEAVES = 0.3
 
@@ -188,8 +190,9 @@ def judge_exposure(exposure: Exposure, settings: JudgeSettings, fit: AstigmaticF
     else:
         counted = _spots(particles, picture, pixel * max(exposure.image.shape) / max(picture.shape))
     values |= counted
-    unsure = count_doubt(particles, particles is spots, opinion, values["carbon_fraction"])
-    parts, flags = weigh(values, opinion, expects_rings=fit is not None, unsure=unsure)
+    rings = fit is not None
+    unsure = count_doubt(particles, particles is spots, opinion, values["carbon_fraction"], expects_rings=rings)
+    parts, flags = weigh(values, opinion, expects_rings=rings, unsure=unsure)
     row = {
         "score": math.prod(parts.values()), "kind": opinion.kind if opinion.sure else UNSURE, "flags": " ".join(flags),
         "said": " ".join(flags.values()) or "Nothing is amiss.", **{f"part_{k}": v for k, v in parts.items()}, **values,
@@ -210,9 +213,10 @@ def weigh(
     opinion
         Of the network.
     expects_rings
-        Whether a contrast transfer was looked for.
+        Whether a contrast transfer was looked for. Where none was, the class weighs nearly all, and the number of
+        particles nothing: only dark spots were counted, which may be a hundredth of the particles or far too many.
     unsure
-        Why the count of particles is not to be relied on; it is then told so, and weighs no less.
+        Why the count of particles is not to be relied on; it is then told so, and weighs the same.
     """
     cost = {name: _left(name, values[name]) for name in (
         "motion_A", "motion_jump_A", "ctf_resolution_A", "ice_ring", "ice_spots", "contamination_fraction",
@@ -221,14 +225,16 @@ def weigh(
     cost["astigmatism"] = _left("astigmatism", values["astigmatism_A"] / max(values["defocus_A"], 1.0))
     cost["thick_ice_nm"] = _left("thick_ice_nm", values["ice_thickness_nm"])
     cost["no_ice_nm"] = _left("no_ice_nm", values["ice_thickness_nm"])
+    coverage = values["particle_coverage"] if expects_rings else math.nan
     doubt = 0.0 if math.isnan(values["particle_coverage_error"]) else values["particle_coverage_error"]
-    cost["few"] = _left("few", values["particle_coverage"] + doubt)
-    cost["crowded"] = _left("crowded", values["particle_coverage"])
+    cost["few"] = _left("few", coverage + doubt)
+    cost["crowded"] = _left("crowded", coverage)
+    class_leaves = CLASS_LEAVES if expects_rings else CLASS_ALONE_LEAVES
     crystals = min(cost["ice_ring"], cost["ice_spots"])
     looks = opinion.kind if opinion.sure else ""
     lost = expects_rings and math.isnan(values["defocus_A"])
     parts = {
-        "class": CLASS_LEAVES + (1 - CLASS_LEAVES) * opinion.score,
+        "class": class_leaves + (1 - class_leaves) * opinion.score,
         "motion": cost["motion_A"] * cost["motion_jump_A"],
         "ctf": NO_CTF_LEAVES if lost else cost["ctf_resolution_A"] * cost["astigmatism"],
         "ice": cost["thick_ice_nm"] * cost["no_ice_nm"] * crystals,
@@ -244,15 +250,16 @@ def weigh(
             _crystalline_sentence(values["ice_ring"], cost["ice_ring"] < 0.8, cost["ice_spots"] < 0.8),
         ),
         "looks_spoilt": (looks == "contaminated", "It looks contaminated, broken or blurred."),
+        "unsure_class": (
+            not expects_rings and not looks and parts["class"] < 0.8,
+            f"Its class is not sure, perhaps {opinion.kind.replace('_', ' ')}.",
+        ),
         "no_ctf": (lost, "No rings of contrast transfer were found."),
         "coarse_ctf": (
             not lost and cost["ctf_resolution_A"] < 0.8,
             f"The contrast transfer fits only to {values['ctf_resolution_A']:.1f} Å.",
         ),
-        "astigmatic": (
-            cost["astigmatism"] < 0.8,
-            f"The lens is astigmatic by {values['astigmatism_A']:.0f} Å.",
-        ),
+        "astigmatic": (cost["astigmatism"] < 0.8, f"The lens is astigmatic by {values['astigmatism_A']:.0f} Å."),
         "moved": (
             cost["motion_A"] < 0.8 or cost["motion_jump_A"] < 0.8,
             f"The specimen moved by {values['motion_A']:.0f} Å, by {values['motion_jump_A']:.1f} Å at once at most.",

@@ -23,6 +23,8 @@ _IN_TABLE = (
 )  # fmt: skip
 #: What a row holds of pictures; what else it holds beyond ``EXPOSURE_COLUMNS``, judges of plug-ins said.
 _PICTURES = ("picture", "spectrum")
+#: Flags whose sentences say the class.
+_CLASS_IS_SAID = {"empty", "no_particles", "crystalline_ice", "looks_spoilt", "unsure_class"}
 #: From which score an exposure is counted as good.
 GOOD = 0.5
 
@@ -61,7 +63,8 @@ def write_exposures(
 
 
 def _block(row: Mapping[str, Any], out: Path) -> Block:
-    measured = [f"Score {row['score']:.2f}; {_looks(row['kind'])}.", row["said"]]
+    looks = "" if _CLASS_IS_SAID & set(row["flags"].split()) else f"; {_looks(row['kind'])}"
+    measured = [f"Score {row['score']:.2f}{looks}.", row["said"]]
     figures = [(_image(out / row["picture"], f"exposure {row['exposure']}"), _found(row))]
     if row["spectrum"]:
         figures.append((_image(out / row["spectrum"], "power spectrum"), _fitted(row)))
@@ -69,7 +72,7 @@ def _block(row: Mapping[str, Any], out: Path) -> Block:
 
 
 def _found(row: Mapping[str, Any]) -> str:
-    told = f"{row['particles']} particles"
+    told = f"{row['particles']} {'particles' if row['spectrum'] else 'dark spots'}"
     if row["particle_diameter_A"] == row["particle_diameter_A"]:
         told += f" of about {row['particle_diameter_A']:.0f} Å"
     return f"{told} (blue); contamination (orange) {100 * row['contamination_fraction']:.0f} %, " + (
