@@ -71,6 +71,24 @@ def test_a_square_of_poor_fits_is_left_and_then_the_grid(tmp_path):
     assert taken["1"] < 15 < taken["2"] == 54
 
 
+def test_an_exposure_that_cannot_be_judged_stops_neither_session_nor_report(tmp_path):
+    seen = []
+
+    def judging(picture, pixel_size_A, wanted):
+        seen.append(picture)
+        if len(seen) % 3 == 0:
+            raise BadInput("its grey values are no numbers", "expose it again")
+        return judge(picture, pixel_size_A, wanted)
+
+    assert Bench(tmp_path).run(settings(tmp_path), replace(EYES, judge=judging)).finished
+    table = exposures(tmp_path)
+    lost = table[table["kind"].isna()]
+    assert 0 < len(lost) < len(table)
+    assert (lost["score"] == 0).all()
+    assert lost["said"].str.contains("its grey values are no numbers").all()
+    assert (tmp_path / "report.html").exists()
+
+
 def test_nothing_is_done_again_when_all_is_done(tmp_path):
     bench = Bench(tmp_path)
     wanted = settings(tmp_path)

@@ -84,7 +84,7 @@ def _grid(session: Session, slot: int, rows: Sequence[Mapping[str, Any]]) -> Blo
     said = f"{found['found']} squares, {len(visited)} visited, {len(own)} exposures."
     table = pd.DataFrame(own).reindex(columns=list(_SHOWN)).sort_values("score", ascending=False) if own else None
     if table is not None:
-        table["kind"] = table["kind"].astype(str).map(in_words)
+        table["kind"] = table["kind"].fillna("").astype(str).map(in_words)
     return Block(
         f"Grid {slot}: {name}",
         f"{said} {skipped['why']}" if skipped else said,
