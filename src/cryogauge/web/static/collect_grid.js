@@ -113,7 +113,7 @@ function paintExposure(one) {
   const measured = (value, digits, unit) => (value === null ? "not measured" : `${number(value, digits)}${unit}`);
   const share = (value) => measured(value === null ? null : 100 * value, 0, " %");
   const facts = [
-    ["Score", number(one.score)], ["Class", kinds[one.kind] ?? one.kind],
+    ["Score", number(one.score)], ["Class", one.kind === null ? "not judged" : kinds[one.kind] ?? one.kind],
     ["CTF fit", one.ctf_resolution_A ? `${number(one.ctf_resolution_A, 1)} Å` : "none"],
     ["Defocus", `${one.defocus_A === null ? "not fitted" : um(one.defocus_A)}, wanted ${um(one.wanted_A)}`],
     ["Astigmatism", measured(one.astigmatism_A, 0, " Å")], ["Ice", measured(one.ice_thickness_nm, 0, " nm")],
