@@ -2,13 +2,17 @@
 
 It learned from simulated micrographs alone. With so few pictures an accuracy is uncertain: the limits of its exact
 binomial interval (Clopper & Pearson, 95 %) stand beside it. Great and decent are steps of one scale, so that the
-accuracy with both as one class is told too.
+accuracy with both as one class is told too. What acts on exposures is their score, so it is told how often a good one
+(great or decent) has a higher score than one that is not.
 """
 
 import numpy as np
 from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
 
 from cryogauge.collect.judge.classify import classify, small_picture
+from cryogauge.collect.judge.exposure import read_exposure
+from cryogauge.collect.judge.judge import JudgeSettings, judge_exposure
 from cryogauge.io import read_picture
 from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES
 from validation.real_files import data_folder
@@ -18,6 +22,7 @@ FIGURES = (
     "micrograph_accuracy_real18_low",
     "micrograph_accuracy_real18_high",
     "micrograph_accuracy_real18_five",
+    "micrograph_score_auc_real18",
 )
 _PICTURES = "micrographs_labelled/Automatic-cryoEM-preprocessing"
 
@@ -31,6 +36,8 @@ def run(small: bool = False) -> dict[str, float]:
         return {}
     kinds = tuple(MICROGRAPH_CLASSES)
     confusion = np.zeros((len(kinds), len(kinds)), dtype=int)
+    scores = [judge_exposure(read_exposure(file), JudgeSettings()).row["score"] for file in files]
+    good = [int(file.name[0]) < 2 for file in files]
     for file in files:
         opinion = classify(small_picture(read_picture(file)[0]))
         # the names begin with the number of the class, in the order of ours
@@ -46,4 +53,5 @@ def run(small: bool = False) -> dict[str, float]:
         "micrograph_accuracy_real18_low": float(interval.low),
         "micrograph_accuracy_real18_high": float(interval.high),
         "micrograph_accuracy_real18_five": usable / total,
+        "micrograph_score_auc_real18": float(roc_auc_score(good, scores)),
     }

@@ -7,7 +7,7 @@ _MICROGRAPHS = "simulated micrographs of seeds that chose nothing"
 _LABELLED = "18 labelled real thumbnails, none learned from; trained only on simulation"
 _SHIFTED = "one simulated grid, 30 holes in each of three squares, groups within 8 µm"
 _BESIDE = "simulated micrographs with film, crystalline ice or no particles in view, and plain ones"
-_SCREENED = "three sessions of eleven grids of one specimen on the simulated microscope"
+_SCREENED = "six sessions of eleven grids of one specimen on the simulated microscope"
 _STRUCK = "sessions on the simulated microscope, a thousand faults"
 _SELECTED = "simulated grids; learned from 8, measured on 16 others; a made-up operator"
 _LIVE = "ten grids, 1,000 squares, a log that grows; exposures of 4,096² in the disk's cache"
@@ -53,6 +53,7 @@ FIGURES: tuple[Figure, ...] = (
         ("micrograph_accuracy_real18_low", "lower end of its 95 % interval", "", "", _LABELLED),
         ("micrograph_accuracy_real18_high", "upper end of it", "", "", _LABELLED),
         ("micrograph_accuracy_real18_five", "great and decent taken as one class", "", "", _LABELLED),
+        ("micrograph_score_auc_real18", "a great or decent one has the higher score", "", "", _LABELLED),
         ("particle_count_error_median", "median relative error of the density of particles", "", "", _COUNTED),
         ("particle_count_bias", "median relative error with its sign", "", "", _COUNTED),
         ("particle_count_in_nothing_um2", "particles told in ice without any", "1/µm²", "", _COUNTED),
@@ -67,6 +68,7 @@ FIGURES: tuple[Figure, ...] = (
     *under(
         "Unattended screening",
         ("screening_rank", "Spearman's ρ of the ranking with the grids' true quality", "", ">= 0.9", _SCREENED),
+        ("screening_rank_error", "standard error of that mean", "", "", _SCREENED),
         ("fault_lost", "exposures lost or taken twice under injected faults and kills", "", "<= 0", _STRUCK),
         (
             "by_shift_time_ratio",
