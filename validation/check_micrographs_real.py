@@ -13,7 +13,6 @@ from sklearn.metrics import roc_auc_score
 from cryogauge.collect.judge.classify import classify, small_picture
 from cryogauge.collect.judge.exposure import read_exposure
 from cryogauge.collect.judge.judge import JudgeSettings, judge_exposure
-from cryogauge.io import read_picture
 from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES
 from validation.real_files import data_folder
 
@@ -36,12 +35,13 @@ def run(small: bool = False) -> dict[str, float]:
         return {}
     kinds = tuple(MICROGRAPH_CLASSES)
     confusion = np.zeros((len(kinds), len(kinds)), dtype=int)
-    scores = [judge_exposure(read_exposure(file), JudgeSettings()).row["score"] for file in files]
-    good = [int(file.name[0]) < 2 for file in files]
-    for file in files:
-        opinion = classify(small_picture(read_picture(file)[0]))
-        # the names begin with the number of the class, in the order of ours
-        confusion[int(file.name[0]), kinds.index(opinion.kind)] += 1
+    # the names begin with the number of the class, in the order of ours
+    true = [int(file.name[0]) for file in files]
+    scores = []
+    for file, number in zip(files, true, strict=True):
+        exposure = read_exposure(file)
+        scores.append(judge_exposure(exposure, JudgeSettings()).row["score"])
+        confusion[number, kinds.index(classify(small_picture(exposure.image)).kind)] += 1
     for kind, row in zip(kinds, confusion, strict=True):
         said = ", ".join(f"{count} {kinds[k]}" for k, count in enumerate(row) if count)
         print(f"     {kind}: taken for {said}")
@@ -53,5 +53,5 @@ def run(small: bool = False) -> dict[str, float]:
         "micrograph_accuracy_real18_low": float(interval.low),
         "micrograph_accuracy_real18_high": float(interval.high),
         "micrograph_accuracy_real18_five": usable / total,
-        "micrograph_score_auc_real18": float(roc_auc_score(good, scores)),
+        "micrograph_score_auc_real18": float(roc_auc_score([number < 2 for number in true], scores)),
     }

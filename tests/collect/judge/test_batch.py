@@ -62,10 +62,11 @@ def test_the_page_says_the_class_once_and_calls_dark_spots_what_they_are(tmp_pat
 
     Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(tmp_path / "p.jpg")
     spoilt = {"kind": "contaminated", "flags": "looks_spoilt", "said": "It looks contaminated, broken or blurred."}
-    rows = [row("good", 0.9, "p.jpg") | {"spectrum": "p.jpg"}, row("spoilt", 0.1, "p.jpg") | spoilt]
+    icy = {"spectrum": "p.jpg", "flags": "crystalline_ice", "said": "The ice is crystalline: there are spots."}
+    rows = [row("good", 0.9, "p.jpg") | icy, row("spoilt", 0.1, "p.jpg") | spoilt]
     write_exposures(tmp_path, rows, [], {})
     good, bad = (tmp_path / "report.html").read_text().split("Score 0.10")
-    assert "Score 0.90; it looks great." in good
+    assert "Score 0.90; it looks great. The ice is crystalline" in good, "a flag of something else says no class"
     assert "3 particles" in good
     assert bad.startswith(". It looks contaminated, broken or blurred.")
     assert "3 dark spots" in bad

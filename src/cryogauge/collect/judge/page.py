@@ -23,8 +23,11 @@ _IN_TABLE = (
 )  # fmt: skip
 #: What a row holds of pictures; what else it holds beyond ``EXPOSURE_COLUMNS``, judges of plug-ins said.
 _PICTURES = ("picture", "spectrum")
-#: Flags whose sentences say the class.
-_CLASS_IS_SAID = {"empty", "no_particles", "crystalline_ice", "looks_spoilt", "unsure_class"}
+#: Classes that a flag's sentence says.
+_FLAG_OF = {
+    "contaminated": "looks_spoilt", "empty": "empty", "crystalline": "crystalline_ice", "no_particles": "no_particles",
+    UNSURE: "unsure_class",
+}  # fmt: skip
 #: From which score an exposure is counted as good.
 GOOD = 0.5
 
@@ -63,7 +66,7 @@ def write_exposures(
 
 
 def _block(row: Mapping[str, Any], out: Path) -> Block:
-    looks = "" if _CLASS_IS_SAID & set(row["flags"].split()) else f"; {_looks(row['kind'])}"
+    looks = "" if _FLAG_OF.get(row["kind"]) in row["flags"].split() else f"; {_looks(row['kind'])}"
     measured = [f"Score {row['score']:.2f}{looks}.", row["said"]]
     figures = [(_image(out / row["picture"], f"exposure {row['exposure']}"), _found(row))]
     if row["spectrum"]:
