@@ -5,7 +5,11 @@ import pytest
 
 @pytest.fixture
 def visit(browser):
-    """``visit(address, width)`` → the page; fails at the end if it asked elsewhere or complained."""
+    """``visit(address, width)`` → the page; fails at the end if it asked elsewhere or complained.
+
+    A page may ask for something at any time, so it must not outlive its server: ``with serving(…) as address,
+    visit(address) as page`` closes it first.
+    """
     contexts, complaints = [], []
 
     def open_page(address, width=1280, scheme="light"):

@@ -105,8 +105,7 @@ def _done(page, text):
 
 def test_by_the_keyboard_alone_to_a_new_session(visit, spoilt):
     words = {"missing": "Missing?", "wrong": "Wrong?", "swapped": "Swapped?"}
-    with serving(spoilt) as (address, session):
-        page = visit(address)
+    with serving(spoilt) as (address, session), visit(address) as page:
         page.keyboard.type("Ada")
         page.keyboard.press("Enter")
         rows = session.suggestions.to_dict("records")
@@ -131,8 +130,7 @@ def test_by_the_keyboard_alone_to_a_new_session(visit, spoilt):
 
 
 def test_reject_skip_undo_other_kinds_and_resume(visit, spoilt):
-    with serving(spoilt, annotator="Ada") as (address, session):
-        page = visit(address)
+    with serving(spoilt, annotator="Ada") as (address, session), visit(address) as page:
         ids = list(session.suggestions.index)
         for number, key in enumerate(("r", "s", "2", "0", "ArrowLeft", "u", "7", "x", "a")):
             _shown(page, min(number, 6) + 1)
@@ -156,8 +154,7 @@ def test_reject_skip_undo_other_kinds_and_resume(visit, spoilt):
 
 
 def test_circles_are_drawn_where_they_belong_and_can_be_hidden(visit, spoilt):
-    with serving(spoilt, annotator="Ada") as (address, session):
-        page = visit(address)
+    with serving(spoilt, annotator="Ada") as (address, session), visit(address) as page:
         _shown(page, 1)
         shown = session.shown(str(session.suggestions.index[0]))
         own = shown["circles"][0]
@@ -190,8 +187,7 @@ def test_circles_are_drawn_where_they_belong_and_can_be_hidden(visit, spoilt):
 
 
 def test_keys_faster_than_pictures_answer_what_is_shown(visit, spoilt):
-    with serving(spoilt, annotator="Ada") as (address, session):
-        page = visit(address)
+    with serving(spoilt, annotator="Ada") as (address, session), visit(address) as page:
         _shown(page, 1)
         page.evaluate(
             "() => { for (let i = 0; i < 30; i++)"
@@ -203,8 +199,7 @@ def test_keys_faster_than_pictures_answer_what_is_shown(visit, spoilt):
 
 
 def test_a_server_that_went_away_is_told_and_a_refused_session_too(visit, spoilt):
-    with serving(spoilt, annotator="Ada") as (address, _):
-        page = visit(address)
+    with serving(spoilt, annotator="Ada") as (address, _), visit(address) as page:
         _shown(page, 1)
         page.route("**/api/answer", lambda route: route.fulfill(status=500, body="broken"))
         page.keyboard.press("a")
@@ -226,8 +221,7 @@ def test_a_server_that_went_away_is_told_and_a_refused_session_too(visit, spoilt
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_of_the_page(visit, expect, spoilt, width):
-    with serving(spoilt, annotator="A" * 64) as (address, _):
-        page = visit(address, width, "dark")
+    with serving(spoilt, annotator="A" * 64) as (address, _), visit(address, width, "dark") as page:
         _shown(page, 1)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.click("#finish")

@@ -463,11 +463,11 @@ def test_nothing_sticks_out_of_a_narrow_page(visit, tmp_path):
         job = pages.uploads.new("W" * 100, "me", 1.0)
         pages.uploads.change(job, state="failed", message="x" * 200)
         pages.uploads.change(pages.uploads.new("Apoferritin, day 2", "me", 1.0), state="failed")
-        page = visit(address, 390, "dark")
-        for path in ("", "classes/", "classes/pool", f"classes/jobs/{job.id}"):
-            page.goto(address + path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-        page.goto(f"{address}classes/")
-        name = page.locator("text=Apoferritin, day 2").bounding_box()
-        assert name is not None
-        assert name["height"] < 100  # no column of single letters
+        with visit(address, 390, "dark") as page:
+            for path in ("", "classes/", "classes/pool", f"classes/jobs/{job.id}"):
+                page.goto(address + path)
+                assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+            page.goto(f"{address}classes/")
+            name = page.locator("text=Apoferritin, day 2").bounding_box()
+            assert name is not None
+            assert name["height"] < 100  # no column of single letters

@@ -418,8 +418,7 @@ def test_a_late_answer_shows_no_square_but_the_one_asked_for_last(visit, expect,
 
 def test_what_is_pointed_at_stays_told_while_the_session_goes_on(visit, expect, finished, tmp_path):
     folder = copied(finished, tmp_path)
-    with served(folder) as address:
-        page = visit(address)
+    with served(folder) as address, visit(address) as page:
         page.goto(f"{base_of(address)}/grids/1")
         choose_first(page)
         page.hover("#atlas polygon.left-out")
@@ -436,8 +435,7 @@ def test_what_is_pointed_at_stays_told_while_the_session_goes_on(visit, expect, 
 
 def test_an_order_leaves_zoom_and_the_keyboard_s_focus_where_they_were(visit, expect, finished, tmp_path):
     folder = copied(finished, tmp_path)
-    with served(folder) as address:
-        page = visit(address)
+    with served(folder) as address, visit(address) as page:
         page.goto(f"{base_of(address)}/grids/1")
         choose_first(page)
         whole = page.get_attribute("#atlas svg", "viewBox")

@@ -106,8 +106,7 @@ def _done(page, text):
 
 def test_by_the_keyboard_to_the_end(visit, tmp_path):
     labels = tmp_path / "labels.sqlite"
-    with serving(labels, consent=WORDING, count=3) as (address, _):
-        page = visit(address, 1280, "dark")
+    with serving(labels, consent=WORDING, count=3) as (address, _), visit(address, 1280, "dark") as page:
         page.keyboard.type("Ada")
         page.keyboard.press("Enter")
         assert page.locator("#who").is_visible()  # the box is not ticked
@@ -129,8 +128,7 @@ def test_by_the_keyboard_to_the_end(visit, tmp_path):
 
 
 def test_nothing_sticks_out_of_a_narrow_page(visit, tmp_path):
-    with serving(tmp_path / "labels.sqlite", annotator="A" * 64) as (address, _):
-        page = visit(address, 390)
+    with serving(tmp_path / "labels.sqlite", annotator="A" * 64) as (address, _), visit(address, 390) as page:
         _shown(page, 1)
         page.keyboard.press("2")
         _done(page, "1 of 10")

@@ -187,8 +187,7 @@ def _done(page, text):
 
 def test_by_the_keyboard_alone(visit, tomograms, tmp_path):
     labels = tmp_path / "labels.sqlite"
-    with serving(tomograms, labels) as (address, session):
-        page = visit(address)
+    with serving(tomograms, labels) as (address, session), visit(address) as page:
         page.keyboard.type("Ada")
         page.keyboard.press("Enter")
         _shown(page, 1)
@@ -223,8 +222,7 @@ def test_by_the_keyboard_alone(visit, tomograms, tmp_path):
 def test_keys_faster_than_pictures_label_what_is_shown(visit, tomograms, tmp_path):
     """A key pressed before the next slice is there must not label it unseen."""
     labels = tmp_path / "labels.sqlite"
-    with serving(tomograms, labels, count=10, annotator="Ada") as (address, _):
-        page = visit(address)
+    with serving(tomograms, labels, count=10, annotator="Ada") as (address, _), visit(address) as page:
         _shown(page, 1)
         page.evaluate(
             "() => { for (let i = 0; i < 30; i++)"
@@ -237,8 +235,7 @@ def test_keys_faster_than_pictures_label_what_is_shown(visit, tomograms, tmp_pat
 
 def test_measuring_gives_width_and_category(visit, expect, tomograms, tmp_path):
     labels = tmp_path / "labels.sqlite"
-    with serving(tomograms, labels, annotator="Ada") as (address, _):
-        page = visit(address)
+    with serving(tomograms, labels, annotator="Ada") as (address, _), visit(address) as page:
         _shown(page, 1)
         box = page.locator("#view").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -275,8 +272,7 @@ def test_measuring_gives_width_and_category(visit, expect, tomograms, tmp_path):
 
 
 def test_pixels_are_shown_unsmoothed(visit, expect, tomograms, tmp_path):
-    with serving(tomograms, tmp_path / "labels.sqlite", annotator="Ada") as (address, session):
-        page = visit(address)
+    with serving(tomograms, tmp_path / "labels.sqlite", annotator="Ada") as (address, session), visit(address) as page:
         _shown(page, 1)
         expect(page.locator("#zoom")).to_have_text("700 %")
         shown = session.upcoming("Ada", 1)[0].item
@@ -297,8 +293,10 @@ def test_pixels_are_shown_unsmoothed(visit, expect, tomograms, tmp_path):
 
 
 def test_to_the_end_and_back(visit, tomograms, tmp_path):
-    with serving(tomograms[:1], tmp_path / "labels.sqlite", count=3, annotator="Ada") as (address, _):
-        page = visit(address)
+    with (
+        serving(tomograms[:1], tmp_path / "labels.sqlite", count=3, annotator="Ada") as (address, _),
+        visit(address) as page,
+    ):
         for number in range(3):
             _shown(page, number + 1)
             page.keyboard.press("2")
@@ -311,8 +309,7 @@ def test_to_the_end_and_back(visit, tomograms, tmp_path):
 
 def test_a_server_that_went_away_is_told_and_nothing_is_lost(visit, tomograms, tmp_path):
     labels = tmp_path / "labels.sqlite"
-    with serving(tomograms, labels, annotator="Ada") as (address, session):
-        page = visit(address)
+    with serving(tomograms, labels, annotator="Ada") as (address, session), visit(address) as page:
         _shown(page, 1)
         before = session.upcoming("Ada", 1)
         page.route("**/api/label", lambda route: route.fulfill(status=500, body="broken"))
@@ -330,8 +327,10 @@ def test_a_server_that_went_away_is_told_and_nothing_is_lost(visit, tomograms, t
 @pytest.mark.parametrize("path", ["", "progress"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_of_the_page(visit, tomograms, tmp_path, width, path):
-    with serving(tomograms, tmp_path / "labels.sqlite", annotator="A" * 64) as (address, _):
-        page = visit(address, width, "dark")
+    with (
+        serving(tomograms, tmp_path / "labels.sqlite", annotator="A" * 64) as (address, _),
+        visit(address, width, "dark") as page,
+    ):
         _shown(page, 1)
         page.keyboard.press("2")
         _done(page, "1 of 63")

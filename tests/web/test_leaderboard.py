@@ -179,8 +179,7 @@ def _send(page, team, name, content):
 
 
 def test_a_visitor_uploads_and_is_told(truth, contest, tmp_path, visit, expect):
-    with serving(tmp_path / "board.sqlite", contest) as address:
-        page = visit(address)
+    with serving(tmp_path / "board.sqlite", contest) as address, visit(address) as page:
         _send(page, "<b>bold", "truth.csv", _csv(truth))
         page.wait_for_selector("#answer .fail")
         assert "this is no name of a team" in page.inner_text("#answer")
@@ -206,9 +205,9 @@ def test_a_visitor_uploads_and_is_told(truth, contest, tmp_path, visit, expect):
 def test_a_file_that_is_too_large_is_not_sent_and_a_phone_can_read_it(truth, contest, tmp_path, visit):
     with serving(tmp_path / "board.sqlite", contest) as address:
         _submit(address, "A team with quite a long name, as people like to have", _csv(truth))
-        page = visit(address, width=390)
-        page.evaluate("document.getElementById('submit').dataset.largest = '1048576'")
-        _send(page, "Ada", "large.csv", HEAD + "x" * 1_200_000)
-        page.wait_for_selector("#answer .fail")
-        assert "At most 1 MiB" in page.inner_text("#answer")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        with visit(address, width=390) as page:
+            page.evaluate("document.getElementById('submit').dataset.largest = '1048576'")
+            _send(page, "Ada", "large.csv", HEAD + "x" * 1_200_000)
+            page.wait_for_selector("#answer .fail")
+            assert "At most 1 MiB" in page.inner_text("#answer")
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
