@@ -38,7 +38,7 @@ PtolemyOption = Annotated[
     bool, typer.Option("--ptolemy", help="Print the JSON list that Ptolemy prints; takes one image.")
 ]
 ChooseOption = Annotated[
-    Literal["best", "spread", "clusters", "groups"] | None,
+    Literal["best", "spread", "together", "clusters", "groups"] | None,
     typer.Option("--choose", help="Choose among those found, image by image, and say why.", show_default=False),
 ]
 CountOption = Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many; of groups, from each.")]
@@ -151,7 +151,7 @@ def _run(
     found: "Iterator[Searched]",
     images: list[Path],
     out: Path | None,
-    choice: tuple[Literal["best", "spread", "clusters", "groups"] | None, int, str, int, int],
+    choice: tuple[Literal["best", "spread", "together", "clusters", "groups"] | None, int, str, int, int],
     *,
     ptolemy: bool,
     as_json: bool,
@@ -211,7 +211,7 @@ def _print_line(one: "Searched") -> None:
 
 def _choose(
     searched: "list[Searched]",
-    choice: tuple[Literal["best", "spread", "clusters", "groups"] | None, int, str, int, int],
+    choice: tuple[Literal["best", "spread", "together", "clusters", "groups"] | None, int, str, int, int],
 ) -> "pd.DataFrame | None":
     import pandas as pd
 

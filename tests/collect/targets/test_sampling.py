@@ -42,6 +42,18 @@ def test_the_best_are_the_best_and_a_spread_is_wider():
     assert nearest(choose(every, "spread", 6)) > 1.5 * nearest(best)
 
 
+def test_neighbours_are_the_nearest_to_one_that_chance_takes():
+    every = table()
+    xy = every[["x_px", "y_px"]].to_numpy()
+    first = set()
+    for seed in range(40):
+        chosen = choose(every, "together", 5, seed=seed)
+        away = np.linalg.norm(xy - chosen[["x_px", "y_px"]].to_numpy()[0], axis=1)
+        assert chosen["x_px"].tolist() == every["x_px"].to_numpy()[np.argsort(away)[:5]].tolist()
+        first.add(chosen["x_px"].iloc[0])
+    assert len(first) > 20, "every place has its chance"
+
+
 def test_every_cluster_has_its_turn():
     chosen = choose(table(), "clusters", 9, groups=3)
     assert chosen["group"].value_counts().to_dict() == {0: 3, 1: 3, 2: 3}

@@ -1,4 +1,4 @@
-"""Which of the found are taken: the best, a spread, some of every kind. Each choice says why."""
+"""Which of the found are taken: the best, a spread, neighbours, some of every kind. Each choice says why."""
 
 from typing import Literal
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cryogauge.records import BadInput
 
-Strategy = Literal["best", "spread", "clusters", "groups"]
-STRATEGIES: tuple[Strategy, ...] = ("best", "spread", "clusters", "groups")
+Strategy = Literal["best", "spread", "together", "clusters", "groups"]
+STRATEGIES: tuple[Strategy, ...] = ("best", "spread", "together", "clusters", "groups")
 
 
 def choose(
@@ -30,7 +30,8 @@ def choose(
         Squares or holes with ``score``, ``x_px``, ``y_px`` and ``by``; what scores 0 is never chosen.
     strategy
         ``best``: the highest scores. ``spread``: the best first, then each time what lies farthest from all chosen,
-        score weighed in. ``clusters``: at random in turn from ``groups`` clusters of ``by``, as SmartScope samples five
+        score weighed in. ``together``: one at random and those nearest to it, which image shift reaches from one place
+        of the stage. ``clusters``: at random in turn from ``groups`` clusters of ``by``, as SmartScope samples five
         classes of size or grey value. ``groups``: ``count`` of the best from each of ``groups`` groups of equal number
         in the order of ``by``, as Smart Leginon does with the areas of squares.
     count
@@ -73,6 +74,10 @@ def choose(
     if strategy == "spread":
         order = _spread(usable, count)
         why = ["the best score"] + ["good, and far from all chosen before"] * (len(order) - 1)
+        return _chosen(usable, order, np.full(len(usable), -1), why)
+    if strategy == "together":
+        order = _together(usable, count, np.random.default_rng(seed))
+        why = ["at random"] + ["one of the nearest to one at random"] * (len(order) - 1)
         return _chosen(usable, order, np.full(len(usable), -1), why)
     values = usable[by].to_numpy(float)
     made = natural_groups(values, groups) if strategy == "clusters" else equal_groups(values, groups)
@@ -139,6 +144,12 @@ def _spread(table: pd.DataFrame, count: int) -> NDArray[np.int64]:
         order.append(int(worth.argmax()))
         nearest = np.minimum(nearest, np.linalg.norm(xy - xy[order[-1]], axis=1))
     return np.array(order)
+
+
+def _together(table: pd.DataFrame, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    xy = table[["x_px", "y_px"]].to_numpy(float)
+    away = np.linalg.norm(xy - xy[rng.integers(len(xy))], axis=1)
+    return np.argsort(away, kind="stable")[:count]
 
 
 def _in_turn(group: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
