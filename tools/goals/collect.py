@@ -69,6 +69,7 @@ FIGURES: tuple[Figure, ...] = (
         "Unattended screening",
         ("screening_rank", "Spearman's ρ of the ranking with the grids' true quality", "", ">= 0.9", _SCREENED),
         ("screening_rank_error", "standard error of that mean", "", "", _SCREENED),
+        ("screening_hours", "time of a session of eleven grids at the microscope", "h", "", _SCREENED),
         ("fault_lost", "exposures lost or taken twice under injected faults and kills", "", "<= 0", _STRUCK),
         (
             "by_shift_time_ratio",

@@ -66,6 +66,8 @@ def test_an_unsure_count_is_told_in_place_of_what_rests_on_it_and_weighs_the_sam
     unsure, flags = weigh(values, opinion(great=0.9), expects_rings=True, unsure="it is so")
     assert flags == {"unsure_count": "About 86 particles are counted; not sure: it is so."}
     assert unsure == sure
+    flags = weigh(values, opinion(great=0.9), expects_rings=False, unsure="it is so")[1]
+    assert flags == {"unsure_count": "About 86 dark spots are counted; not sure: it is so."}
     nothing = values | {"particles": math.nan, "particle_coverage": math.nan}
     assert weigh(nothing, opinion(great=0.9), expects_rings=True, unsure="it is so")[1] == {}
 

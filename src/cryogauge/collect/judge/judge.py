@@ -275,7 +275,8 @@ def weigh(
         ),
         "unsure_count": (
             bool(unsure) and values["particles"] >= 1,
-            f"About {values['particles']:.0f} particles are counted; not sure: {unsure}.",
+            f"About {values['particles']:.0f} {'particles' if expects_rings else 'dark spots'} are counted; not sure: "
+            f"{unsure}.",
         ),
         "few_particles": (
             cost["few"] < 0.8 and not unsure and looks not in ("empty", "no_particles"),
