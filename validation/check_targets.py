@@ -1,9 +1,10 @@
 """Squares and holes of simulated grids of all kinds, found without parameters, against where they are.
 
-Of each grid one picture of low and one of medium magnification is taken at a place, a pixel size, a dose and a defocus
-that its seed draws; no seed chose anything in the finders. A square must be found when it lies in the picture whole and
-was not cut by the rim of the grid; a hole when it lies whole in picture and square and its film is there. What is cut
-may be found. Squares whose ice nothing is seen through are found as squares, but holes are not looked for in them.
+Of each grid one picture of many squares and one of one square are taken, both at low magnification, the objective lens
+nearly off, at a place, a pixel size, a dose and a defocus that its seed draws; no seed chose anything in the finders. A
+square must be found when it lies in the picture whole and was not cut by the rim of the grid; a hole when it lies whole
+in picture and square and its film is there. What is cut may be found. Squares whose ice nothing is seen through are
+found as squares, but holes are not looked for in them.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ import pandas as pd
 
 from cryogauge.collect.targets.holes import find_holes
 from cryogauge.collect.targets.squares import find_squares
-from cryogauge.simulate.grid import GridSettings, SimulatedGrid, View, grid_image, make_grid
+from cryogauge.simulate.grid import GridOptics, GridSettings, SimulatedGrid, View, grid_image, make_grid
+from cryogauge.simulate.grid.scattering import LOW_MAGNIFICATION_MRAD
 from validation.targets import Count, count
 
 FIGURES = (
@@ -94,7 +96,7 @@ def _picture(
     image = grid_image(
         grid, centre, pixel_size_A, (pixels, pixels), defocus_A=float(rng.uniform(5e4, 1e6)),
         dose_e_A2=float(rng.uniform(150, 1500)) / pixel_size_A**2, seed=int(rng.integers(1000)),
-        slit=bool(rng.random() < 0.3),
+        slit=bool(rng.random() < 0.3), optics=GridOptics(aperture_mrad=LOW_MAGNIFICATION_MRAD),
     )  # fmt: skip
     return _Picture(view, image)
 

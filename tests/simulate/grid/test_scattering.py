@@ -1,9 +1,18 @@
 """What slit and aperture take, against published numbers and closed forms."""
 
+import numpy as np
 import pytest
 
 from cryogauge.imaging.dose import speed_squared
-from cryogauge.simulate.grid.scattering import MATERIALS, aperture_path_nm, inelastic_path_nm, mean_free_path_nm
+from cryogauge.simulate.grid import GridSettings, View, make_grid
+from cryogauge.simulate.grid.scattering import (
+    LOW_MAGNIFICATION_MRAD,
+    MATERIALS,
+    aperture_path_nm,
+    inelastic_path_nm,
+    mean_free_path_nm,
+)
+from cryogauge.simulate.grid.scene import scene
 
 
 @pytest.mark.parametrize("material", MATERIALS)
@@ -31,3 +40,20 @@ def test_carbon_scatters_as_measured():
     # elastic cross-sections of carbon at 100 and 300 keV are as 2.01 to 1 (Peet et al., Ultramicroscopy 203, 125, 2019)
     slow, fast = (aperture_path_nm("carbon", voltage_kV, 0.0) for voltage_kV in (100.0, 300.0))
     assert fast / slow == pytest.approx(2.01, abs=0.05)
+
+
+def test_at_low_magnification_nearly_all_that_is_turned_is_lost():
+    for material in MATERIALS:
+        assert (
+            1 < aperture_path_nm(material, 300.0, LOW_MAGNIFICATION_MRAD) / aperture_path_nm(material, 300.0, 0) < 1.06
+        )
+    grid = make_grid(
+        GridSettings(foil="carbon", dry=1, broken=0, empty=0, thick=0, cracked=0, contaminated=0, contamination=0), 3
+    )
+    hole = grid.holes[(grid.holes["edge_um"] > 8) & (grid.holes["kind"] == "dry")].iloc[0]
+    view = View((float(hole["stage_x_um"]), float(hole["stage_y_um"])), 100.0, (301, 301))
+    for angle in (LOW_MAGNIFICATION_MRAD, 14.3):
+        through = scene(grid, view, 300.0, slit=False, aperture_mrad=angle).transmission
+        assert through[150, 150] == 1
+        foil = np.exp(-grid.settings.foil_thickness_nm / aperture_path_nm("carbon", 300.0, angle))
+        assert np.median(through[through < 0.999]) == pytest.approx(foil, rel=1e-3)

@@ -21,7 +21,7 @@ from cryogauge.simulate.grid.ground import (
     to_mesh,
     torn_depth_um,
 )
-from cryogauge.simulate.grid.scattering import MATERIALS, mean_free_path_nm
+from cryogauge.simulate.grid.scattering import MATERIALS
 from cryogauge.simulate.grid.view import View
 
 #: Share of the electrons that reaches the camera through the bars, by scattering about them.
@@ -56,16 +56,16 @@ class Film:
     cell_nm: NDArray[np.float32]
 
 
-def render_film(ground: Ground, foil: str, view: View, voltage_kV: float, *, slit: bool) -> Film:
-    """The film at every pixel of a view."""
+def render_film(ground: Ground, foil: str, view: View, ice_path_nm: float, foil_path_nm: float) -> Film:
+    """The film at every pixel of a view, ice and foil letting 1/e of the electrons through after these paths."""
     out = np.zeros((6, *view.shape_px), dtype=np.float32)
     _film(
         ground,
         *view.corner_um,
         *view.step_um,
         1.0 / np.cos(np.deg2rad(view.tilt_deg)),
-        mean_free_path_nm("ice", voltage_kV, slit=slit),
-        mean_free_path_nm(foil, voltage_kV, slit=slit),
+        ice_path_nm,
+        foil_path_nm,
         MATERIALS["ice"].potential_V,
         MATERIALS[foil].potential_V,
         out,
