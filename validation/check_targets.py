@@ -151,7 +151,7 @@ def _holes(grid: SimulatedGrid, seed: int) -> tuple[Count, float]:
     picture, holes = made
     found = find_holes(picture.image).table
     at, sought = picture.places(holes), holes["sought"].to_numpy(bool)
-    flags = np.array([not {"partial", "near_bar"} & set(f) for f in found["flags"].tolist()], bool)
+    flags = np.array([not {"partial", "near_bar", "torn"} & set(f) for f in found["flags"].tolist()], bool)
     xy = found.loc[flags, ["x_px", "y_px"]].to_numpy(float)
     every = found[["x_px", "y_px"]].to_numpy(float)
     within = 0.25 * grid.pattern.hole_um * 1e4 / picture.view.pixel_size_A

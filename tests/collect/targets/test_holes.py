@@ -118,3 +118,30 @@ def test_ice_is_as_thick_as_its_absorption_says():
     assert inner["ice_nm"].median() == pytest.approx(50, abs=4)
     bare = find_holes(holes((200, 220), inside=400.0, foil=250.0)[0], vacuum=400.0).table
     assert bare["why"].str.contains("no ice").mean() > 0.3
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_torn_foil_keeps_its_holes_and_its_edges_are_no_targets(seed):
+    pitch, diameter = 26.0, 13.0
+    picture, there, _ = holes((330, 360), pitch, diameter, 12.0, seed, foil=120.0, inside=420.0, bar=60.0)
+    rng = np.random.default_rng(seed)
+    depth = ndimage.gaussian_filter(rng.normal(size=picture.shape), 28)
+    torn = (depth < np.percentile(depth, 75)) & (
+        np.arange(picture.shape[1]) > 60
+    )  # a quarter of the foil is left, in pieces
+    picture[torn] = rng.poisson(450, int(torn.sum()))
+    inward, outward = ndimage.distance_transform_edt(~torn), ndimage.distance_transform_edt(torn)
+    x, y = np.clip(np.round(there).astype(int), 0, np.array(picture.shape[::-1]) - 1).T
+    left = there[
+        (inward[y, x] > 0.9 * diameter) & (np.minimum(there - (75, 0), picture.shape[::-1] - there) > 8).all(1)
+    ]
+    assert len(left) > 8
+    table = find_holes(picture).table
+    targets = table.loc[table["target"], ["x_px", "y_px"]].to_numpy(float)
+    found = np.linalg.norm(left[:, None] - targets[None], axis=2).min(1) < diameter / 4
+    assert found.mean() > 0.9
+    x, y = np.clip(np.round(targets).astype(int), 0, np.array(picture.shape[::-1]) - 1).T
+    assert (outward[y, x] == 0).mean() > 0.95
+    said = table[table["flags"].map(lambda flags: "torn" in flags)]
+    assert len(said)
+    assert said["why"].str.contains("no rim on a side").all()

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage
 
 from cryogauge.collect.targets.grey import block_means
@@ -15,6 +15,10 @@ _INSIDE, _RING = 0.9, (1.1, 1.45)
 #: Below this many pixels of disc or ring within the image there is no answer.
 _LEAST_SEEN = 0.3
 _STEP = 1.18
+#: Part of a disc's mean step at its edge that it has to every side.
+_ROUND = 0.4
+#: Directions in which a disc's edge is looked at.
+SIDES = 12
 _WORKED_PX = 6.0
 #: Smallest radius tried, in pixels.
 _SMALLEST_PX = 3.0 / _STEP**2
@@ -151,3 +155,56 @@ def between_pixels(values: NDArray[np.floating], y: NDArray[np.integer], x: NDAr
         shift = np.divide(0.5 * (before - after), curve, out=np.zeros_like(curve), where=curve < -1e-12)
         result[ok, axis] += np.clip(shift, -0.5, 0.5)
     return result
+
+
+def round_ones(image: NDArray[np.floating], xy: NDArray[np.floating], radius_px: float, sign: int) -> NDArray[np.bool_]:
+    """Which discs have their edge all around, where the image shows it.
+
+    A tear, a crack or a bar may be as bright as a disc and as wide, but has no edge to some sides.
+
+    Parameters
+    ----------
+    image
+        Grey values of shape (y, x).
+    xy
+        Centres (x, y) in pixels, shape ``(n, 2)``.
+    radius_px
+        Radius in pixels.
+    sign
+        1 for bright discs, −1 for dark ones.
+
+    Returns
+    -------
+    bool ``(n,)``
+    """
+    step = steps_around(image, xy, radius_px, sign)
+    seen = np.isfinite(step)
+    mean = np.where(seen, step, 0.0).sum(1) / np.maximum(seen.sum(1), 1)
+    least = np.where(seen, step, np.inf).min(1, initial=np.inf)
+    return (seen.sum(1) >= 6) & (mean > 0) & (least > _ROUND * mean)
+
+
+def steps_around(
+    image: NDArray[np.floating], xy: NDArray[np.floating], radius_px: float, sign: ArrayLike
+) -> NDArray[np.float64]:
+    """By how much discs differ from what is beside them, in each of twelve directions.
+
+    Parameters
+    ----------
+    image, xy, radius_px
+        As for :func:`round_ones`.
+    sign
+        1 for bright discs, −1 for dark ones: one for all, or one each.
+
+    Returns
+    -------
+    float64 ``(n, 12)``, grey values; NaN where the image does not show it.
+    """
+    turn = np.linspace(0, 2 * np.pi, 8 * SIDES, endpoint=False)
+    steps = np.zeros((len(xy), turn.size))
+    for r, way in ((0.8, 1), (0.87, 1), (1.13, -1), (1.2, -1)):
+        y, x = (xy[:, k, None] + r * radius_px * f(turn) for k, f in ((1, np.sin), (0, np.cos)))
+        steps += 0.5 * way * ndimage.map_coordinates(image, [y, x], order=1, mode="constant", cval=np.nan)
+    sides = np.broadcast_to(np.asarray(sign, float), len(xy))[:, None, None] * steps.reshape(len(xy), SIDES, 8)
+    seen = np.isfinite(sides).sum(2)
+    return np.where(seen >= 4, np.nansum(sides, axis=2) / np.maximum(seen, 1), np.nan)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cryogauge.collect.targets.circles import SIDES, steps_around
 from cryogauge.collect.targets.ice import ice_from_vacuum_nm
 from cryogauge.collect.targets.surroundings import look_around
 
@@ -18,6 +19,9 @@ NUMBERS = ("score", "x_px", "y_px", "diameter_px", "diameter_um", "confidence", 
 _BAR_GAP, _CLEAN = 0.25, 0.9
 #: Grey values off the usual of a hole by this many spreads are dirt (darker) or a tear (brighter).
 _OFF = 5.0
+#: Part of a hole's usual step at its rim below which two sides next to each other have none, and errors of a step by
+#: which that must be sure.
+_OPEN, _SURE = 0.25, 3.0
 #: Ice in which particles are seen, nm: below and above, a hole is worth less.
 _ICE_NM = (10.0, 100.0)
 
@@ -67,12 +71,15 @@ def judge_holes(
     bar_px = (around.bar_distance_px(xy) - radius_px) * factor
     ny, nx = image.shape
     cut = np.any((xy < radius_px - 0.5) | (xy > np.array([nx, ny]) - radius_px - 0.5), axis=1)
+    torn = _torn(image, xy, radius_px, sign, usual_spread)
     buried = np.asarray(bar_px < -radius_px * factor + 1)
     ice = ice_from_vacuum_nm(level, vacuum, mean_free_path_nm) if vacuum else np.full(len(xy), np.nan)
     diameter = 2 * radius_px * factor
     rows = []
     for k in np.flatnonzero(~buried).tolist():
-        flags, reasons = _reasons(bool(cut[k]), float(bar_px[k]), diameter, float(clean[k]), float(ice[k]))
+        flags, reasons = _reasons(
+            bool(cut[k]), bool(torn[k]), float(bar_px[k]), diameter, float(clean[k]), float(ice[k])
+        )
         score = confidence[k] * clean[k] * _worth_of_ice(float(ice[k])) * (0.0 if reasons else 1.0)
         kind = "bright" if sign[k] > 0 else "dark"
         told = f"a {kind} hole, {100 * clean[k]:.0f} % clean"
@@ -120,13 +127,28 @@ def _clean(
     return float((np.abs(inside - level) < _OFF * spread).mean())
 
 
+def _torn(
+    image: NDArray[np.floating], xy: NDArray[np.float64], radius: float, sign: NDArray[np.int64], spread: float
+) -> NDArray[np.bool_]:
+    """Which holes surely have no rim on a side, as where the foil is torn, or none at all."""
+    step = steps_around(image, xy, radius, sign)
+    error = spread / np.sqrt(max(2 * np.pi * radius / SIDES, 1.0))  # two rings inside, two outside
+    seen = np.isfinite(step).any(axis=1, keepdims=True)
+    usual = np.nanpercentile(np.where(seen, step, 0.0), 75, axis=1)
+    pairs = (step + np.roll(step, 1, axis=1)) / 2
+    open_ = np.nanmin(np.where(np.isfinite(pairs), pairs, np.inf), axis=1) + _SURE * error / np.sqrt(2) < _OPEN * usual
+    return open_ | ((usual < _SURE * error) & (np.median(usual) > 3 * _SURE * error))
+
+
 def _reasons(
-    cut: bool, bar_px: float, diameter_px: float, clean: float, ice_nm: float
+    cut: bool, torn: bool, bar_px: float, diameter_px: float, clean: float, ice_nm: float
 ) -> tuple[tuple[str, ...], list[str]]:
     """Flags, and why a hole is no target in words."""
     found = []
     if cut:
         found.append(("partial", "cut by the border of the image"))
+    if torn:
+        found.append(("torn", "no rim on a side: torn foil, or no hole"))
     if bar_px < _BAR_GAP * diameter_px:
         gap = "covered in part by a bar" if bar_px < 0 else f"{bar_px:.0f} px from a bar"
         found.append(("near_bar", gap))

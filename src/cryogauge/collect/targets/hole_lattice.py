@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cryogauge.collect.targets.circles import Response, between_pixels, disc_response, peaks, radii
+from cryogauge.collect.targets.circles import Response, between_pixels, disc_response, peaks, radii, round_ones
 from cryogauge.collect.targets.grey import block_means
 from cryogauge.collect.targets.lattice import Lattice, bend, between_sites, fit_lattice
 from cryogauge.collect.targets.repetition import repeated_lattice
@@ -16,6 +16,8 @@ _LEAST, _MOST_TOPS = 0.3, 600
 #: Smallest radius in pixels of which tops are more than noise, and largest of which holes are believed on less
 #: evidence, if so many lie on one lattice.
 _PLAIN_PX, _FAINT_PX, _FAINT_EVIDENCE, _MANY = 2.99, 9.0, 0.1, 60
+#: Discs with an edge all around that must lie on a lattice if they are to stand for all.
+_CLOSED = 8
 #: Gap between holes over their diameter, at least.
 _LEAST_GAP = 0.1
 #: A lattice must be this much more like discs at its sites than between them.
@@ -85,23 +87,38 @@ def _most_repeated(image: NDArray[np.floating], tried: NDArray[np.float64]) -> H
 
 
 def _most_evidence(image: NDArray[np.floating], tried: NDArray[np.float64], *, faint: bool) -> HoleLattice | None:
-    best, enough = None, _FAINT_EVIDENCE if faint else _LEAST_EVIDENCE
+    """By discs with an edge all around, or else by all: most tops in torn foil are of tears, open to a side."""
+    closed, any_ = [], []
     for radius in tried:
         response = disc_response(image, float(radius))
         least = _noise(response) if faint else _LEAST
         for sign in (1, -1):
-            xy, _ = peaks(response, sign, least)
-            fitted = fit_lattice(xy[:_MOST_TOPS], min_pitch_px=2 * (1 + _LEAST_GAP) * radius)
-            if fitted is None or (faint and fitted[2].sum() < _MANY):
-                continue
-            lattice, index, on = fitted
-            off = np.linalg.norm(xy[: len(on)][on] - lattice.at(index[on]), axis=1)
-            exact = (_LOOSE - float(np.sqrt((off**2).mean())) / lattice.pitch_px) / (_LOOSE - _EXACT)
-            few = (1 - 2 / on.sum()) ** 2  # few points lie on any lattice
-            evidence = _evidence(response, lattice, sign, least) * few * float(np.clip(exact, 0, 1))
-            if evidence > max(enough, best.evidence if best else 0.0):
-                best = HoleLattice(lattice, float(radius), sign, float(evidence))
-    return best
+            tops = peaks(response, sign, least)[0][:_MOST_TOPS]
+            any_.append(_on_lattice(response, tops, sign, least, at_least=_MANY if faint else 3))
+            if not faint:
+                tops = tops[round_ones(image, tops, float(radius), sign)]
+                closed.append(_on_lattice(response, tops, sign, least, at_least=_CLOSED))
+    enough = _FAINT_EVIDENCE if faint else _LEAST_EVIDENCE
+    for found in (closed, any_):
+        best = max(found, key=lambda one: one.evidence if one else 0.0, default=None)
+        if best is not None and best.evidence > enough:
+            return best
+    return None
+
+
+def _on_lattice(
+    response: Response, xy: NDArray[np.float64], sign: int, least: float, *, at_least: int
+) -> HoleLattice | None:
+    """The lattice that tops lie on."""
+    fitted = fit_lattice(xy, min_pitch_px=2 * (1 + _LEAST_GAP) * response.radius_px)
+    if fitted is None or fitted[2].sum() < at_least:
+        return None
+    lattice, index, on = fitted
+    off = np.linalg.norm(xy[on] - lattice.at(index[on]), axis=1)
+    exact = (_LOOSE - float(np.sqrt((off**2).mean())) / lattice.pitch_px) / (_LOOSE - _EXACT)
+    few = (1 - 2 / on.sum()) ** 2  # few points lie on any lattice
+    evidence = _evidence(response, lattice, sign, least) * few * float(np.clip(exact, 0, 1))
+    return HoleLattice(lattice, response.radius_px, sign, float(evidence))
 
 
 def _noise(response: Response) -> float:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from cryogauge.collect.targets.circles import Response, disc_response, peaks, radii
+from cryogauge.collect.targets.circles import Response, disc_response, peaks, radii, round_ones
 from cryogauge.collect.targets.grey import binned
 from cryogauge.collect.targets.hole_kinds import judge_holes
 from cryogauge.collect.targets.hole_lattice import find_lattice, heights_at, refine
@@ -168,7 +167,7 @@ def _few_holes(image: NDArray[np.floating]) -> tuple[_Found, float]:
         response = disc_response(image, float(radius))
         for sign in (1, -1):
             xy, height = peaks(response, sign, _PLAIN)
-            round_ = np.array([_is_round(image, centre, float(radius), sign) for centre in xy], bool)
+            round_ = round_ones(image, xy, float(radius), sign)
             xy, height = xy[round_], height[round_]
             total = float((height - 0.5 * _PLAIN).sum())
             if len(xy) <= _FEW and total > best:
@@ -176,16 +175,3 @@ def _few_holes(image: NDArray[np.floating]) -> tuple[_Found, float]:
     xy, height, sign, radius = chosen
     count = len(xy)
     return _Found(np.zeros((count, 2), np.int64), xy, height, np.full(count, sign), np.clip(height, 0, 1)), radius
-
-
-def _is_round(image: NDArray[np.floating], centre: NDArray[np.float64], radius: float, sign: int) -> bool:
-    """Whether there is an edge at this radius all around, where the image shows it."""
-    turn = np.linspace(0, 2 * np.pi, 96, endpoint=False)
-    steps = []
-    for r in (0.8, 0.87, 1.13, 1.2):
-        y, x = centre[1] + r * radius * np.sin(turn), centre[0] + r * radius * np.cos(turn)
-        steps.append(ndimage.map_coordinates(image, [y, x], order=1, mode="constant", cval=np.nan))
-    sectors = sign * (steps[0] + steps[1] - steps[2] - steps[3]).reshape(12, 8)
-    seen = np.isfinite(sectors).sum(1) >= 4
-    step = np.nanmean(sectors[seen], axis=1)
-    return bool(seen.sum() >= 6 and step.min() > 0.4 * step.mean() > 0)
