@@ -4,8 +4,13 @@ Near focus the lens passes little of what is as coarse as a particle, so that mo
 patches of texture from 25 to 300 Å. The square of the image in that band, averaged over an area, shows them. What it
 would be without anything in one place rather than another is told by copies with the same power spectrum and phases at
 random, as surrogate data are made (Theiler et al., Physica D 58, 77, 1992).
+
+How much matter there is follows from the power itself. At spacings finer than particles are large, what a volume of
+protein in water scatters does not depend on how it is shared out among them (Porod, Kolloid-Z. 124, 83, 1951), so that
+nothing ends where particles lie over one another.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +47,9 @@ class BandEnergy:
     noise_share
         Energy that camera and ice have where the field is free, by the power spectrum, over that of the copies, which
         have it everywhere.
+    matter_A2
+        Power of what particles are made of, at spacings where it does not fall yet (beyond 45 Å), of the contrast
+        squared, in Å²: in proportion to their volume in an area. How large it is for a volume is the microscope's own.
     """
 
     squares: NDArray[np.float32]
@@ -50,6 +58,7 @@ class BandEnergy:
     pixel_size_A: float
     free: NDArray[np.bool_]
     noise_share: float = 1.0
+    matter_A2: float = math.nan
 
     def smooth(self, sigma_A: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Squares and copies averaged over a Gaussian, nothing coming from where particles are not looked for."""
@@ -110,27 +119,32 @@ def band_energy(
     middle = np.zeros(shape, np.float32)
     middle[shape[0] // 2, shape[1] // 2] = 1.0
     point = np.square(irfft2(rfft2(middle) * transfer * passed, shape))
+    part = max(float(free.mean()), 1e-3)
+    noise_share, matter_A2 = _shares(np.square(np.abs(spectrum)), frequency, transfer, passed, pixel)
     return BandEnergy(
         np.square(irfft2(spectrum * passed, shape)).astype(np.float32),
         copies,
         point.astype(np.float32),
         pixel,
         free,
-        _noise_share(np.square(np.abs(spectrum)), frequency, transfer, passed, pixel) / max(float(free.mean()), 1e-3),
+        noise_share / part,
+        matter_A2 / part,
     )
 
 
-def _noise_share(
+def _shares(
     power: NDArray[np.floating],
     frequency: NDArray[np.float64],
     transfer: NDArray[np.floating],
     passed: NDArray[np.floating],
     pixel_size_A: float,
-) -> float:
-    """Part of the energy that camera and ice have: their power is even, and even but for the lens; that of particles,
-    which comes on top, falls beyond a spacing of 45 Å. The three shares are fitted to the rings of the spectrum.
+) -> tuple[float, float]:
+    """Part of the energy that camera and ice have, and the power of particles in Å²: that of camera and ice is even,
+    and even but for the lens; that of particles, which comes on top, falls beyond a spacing of 45 Å. The three shares
+    are fitted to the rings of the spectrum.
     """
-    step = 1 / (min(power.shape[0], 2 * (power.shape[1] - 1)) * pixel_size_A)
+    shape = (power.shape[0], 2 * (power.shape[1] - 1))
+    step = 1 / (min(shape) * pixel_size_A)
     ring = np.rint(frequency / step).astype(int).ravel()
     count = np.bincount(ring)
     squared = np.square(transfer)
@@ -145,7 +159,8 @@ def _noise_share(
         model = shares @ rings[1:, used]
     through = np.square(passed)
     energy = shares * [float((through * each).sum()) for each in terms]
-    return float(energy[:2].sum() / max(float(energy.sum()), 1e-30))
+    matter_A2 = float(shares[2]) * pixel_size_A**2 / math.prod(shape)
+    return float(energy[:2].sum() / max(float(energy.sum()), 1e-30)), matter_A2
 
 
 def _resized(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:

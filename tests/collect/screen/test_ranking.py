@@ -77,7 +77,7 @@ def _measured(coverage, ice_nm, error=0.02):
 
 def test_crowded_and_empty_grids_of_the_same_ice_rank_below_a_good_one():
     score = {c: rank_grids({1: "a"}, *_measured(c, 40.0))["score"][0] for c in (0.0, 0.1, 0.5)}
-    assert score[0.1] == pytest.approx(0.8)
+    assert score[0.1] == pytest.approx(0.8 * math.exp(-40.0 / 310))
     assert score[0.0] < 0.9 * score[0.1]
     assert score[0.5] < 0.3 * score[0.1]
     doubtful = rank_grids({1: "a"}, *_measured(0.0, 40.0, error=0.2))
@@ -89,6 +89,11 @@ def test_what_exposures_lost_by_their_ice_is_not_counted_twice():
     worth = worth_of_ice(120.0)
     rows = [each | {"score": worth} for each in rows]
     table = rank_grids({1: "a"}, steps, rows)
-    assert table["score"][0] == pytest.approx(worth)
+    assert table["score"][0] == pytest.approx(worth * math.exp(-120.0 / 310))
     assert table["ice_nm"][0] == pytest.approx(120.0)
     assert table["particle_coverage"][0] == pytest.approx(0.1)
+
+
+def test_of_grids_of_good_ice_the_thinner_ranks_first():
+    thin, middling = (rank_grids({1: "a"}, *_measured(0.1, nm))["score"][0] for nm in (30.0, 55.0))
+    assert thin == pytest.approx(middling * math.exp(25.0 / 310))

@@ -25,7 +25,7 @@ INDICATORS = (
     "pixel_size_A", "frames", "motion_A", "motion_jump_A", "defocus_A", "astigmatism_A", "astigmatism_deg",
     "ctf_correlation", "ctf_resolution_A", "mean_counts", "ice_thickness_nm", "ice_ring", "contamination_fraction",
     "carbon_fraction", "particles", "particle_diameter_A", "particles_per_um2", "particle_coverage", "ice_spots",
-    "particles_per_um2_error", "particle_coverage_error",
+    "particles_per_um2_error", "particle_coverage_error", "particle_power_A2",
 )  # fmt: skip
 #: What the score is the product of; 1 where nothing is amiss or nothing was measured.
 PARTS = ("class", "motion", "ctf", "ice", "contamination", "carbon", "particles")
@@ -296,9 +296,14 @@ def worth_of_ice(thickness_nm: float) -> float:
     return _left("thick_ice_nm", thickness_nm) * _left("no_ice_nm", thickness_nm)
 
 
-def worth_of_coverage(coverage: float, error: float = 0.0) -> float:
-    """What particles that cover a part of the field leave of the score, a lower limit in favour by the error."""
-    return _left("few", coverage + error) * _left("crowded", coverage)
+def worth_of_enough(coverage: float, error: float = 0.0) -> float:
+    """What particles that cover a part of the field leave of the score for being few, in doubt by an error."""
+    return _left("few", coverage + error)
+
+
+def worth_of_room(coverage: float) -> float:
+    """What particles that cover a part of the field leave of the score for being crowded."""
+    return _left("crowded", coverage)
 
 
 def _left(name: str, value: float) -> float:
@@ -360,27 +365,26 @@ def _counted(
     told without rings, or in crystalline ice.
     """
     names = ("particles", "particle_diameter_A", "particles_per_um2", "particles_per_um2_error", "particle_coverage",
-             "particle_coverage_error")  # fmt: skip
+             "particle_coverage_error", "particle_power_A2")  # fmt: skip
     if math.isnan(fit.defocus_A) or crystalline:
         return Particles(np.zeros((0, 2), dtype=int), math.nan, math.nan), dict.fromkeys(names, math.nan)
-    found = count_particles(
-        band_energy(
-            exposure.image, exposure.pixel_size_A, besides, defocus_A=fit.defocus_A, astigmatism_A=fit.astigmatism_A,
-            astigmatism_deg=fit.astigmatism_deg, voltage_kV=settings.voltage_kV, cs_mm=settings.cs_mm,
-            amplitude_contrast=settings.amplitude_contrast,
-        )
+    energy = band_energy(
+        exposure.image, exposure.pixel_size_A, besides, defocus_A=fit.defocus_A, astigmatism_A=fit.astigmatism_A,
+        astigmatism_deg=fit.astigmatism_deg, voltage_kV=settings.voltage_kV, cs_mm=settings.cs_mm,
+        amplitude_contrast=settings.amplitude_contrast,
     )  # fmt: skip
+    found = count_particles(energy)
     step_A = exposure.pixel_size_A * max(exposure.image.shape) / max(besides.shape)
     count, dark = len(found.centres_A), len(spots.centres_px)
     diameter_A = spots.diameter_px * step_A
     if diameter_A >= _SMALLEST_A and dark > count + 3.0 * math.sqrt(count + 3.0):
         density, error = density_um2(dark, float((~besides).sum()) * (step_A * 1e-4) ** 2, diameter_A)
         disc_um2 = math.pi / 4 * (diameter_A * 1e-4) ** 2
-        told = (dark, diameter_A, density, error, density * disc_um2, error * disc_um2)
+        told = (dark, diameter_A, density, error, density * disc_um2, error * disc_um2, energy.matter_A2)
         return spots, dict(zip(names, told, strict=True))
     told = (
         math.nan if math.isnan(found.density_um2) else count, found.diameter_A, found.density_um2, found.error_um2,
-        found.coverage, found.coverage_error,
+        found.coverage, found.coverage_error, energy.matter_A2,
     )  # fmt: skip
     shown_px = (found.diameter_A if math.isfinite(found.diameter_A) else USUAL_A) / step_A
     centres_px = np.rint(found.centres_A / step_A).astype(int)
@@ -397,4 +401,5 @@ def _spots(particles: Particles, picture: NDArray[np.float32], picture_pixel_A: 
         "particle_coverage": particles.coverage,
         "particles_per_um2_error": math.nan,
         "particle_coverage_error": math.nan,
+        "particle_power_A2": math.nan,
     }

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from cryogauge.collect.drivers.journal import Entry
-from cryogauge.collect.judge.judge import worth_of_coverage, worth_of_ice
+from cryogauge.collect.judge.ice import USUAL_PATH_NM
+from cryogauge.collect.judge.judge import worth_of_ice
+from cryogauge.collect.screen.coverage import grid_coverage, power_scale
 from cryogauge.collect.screen.ice_map import GridIce, grid_ice
 from cryogauge.collect.screen.log import Key
-from cryogauge.imaging.particle_count import USUAL_A
 
 COLUMNS = (
     "score", "slot", "grid", "squares_score", "holes_score", "exposures_score", "squares_found", "squares_seen",
@@ -41,14 +42,17 @@ def rank_grids(grids: Mapping[int, str], steps: Mapping[Key, Entry], rows: Seque
     -------
     DataFrame with ``COLUMNS``.
     """
-    made = [_row(slot, name, steps, [row for row in rows if row["exposure"].startswith(f"{slot}/")])
+    scale = power_scale(rows)
+    made = [_row(slot, name, steps, [row for row in rows if row["exposure"].startswith(f"{slot}/")], scale)
             for slot, name in grids.items()]  # fmt: skip
     return pd.DataFrame(made, columns=list(COLUMNS)).sort_values(
         ["score", "slot"], ascending=[False, True], kind="stable", ignore_index=True, na_position="last"
     )
 
 
-def _row(slot: int, name: str, steps: Mapping[Key, Entry], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _row(
+    slot: int, name: str, steps: Mapping[Key, Entry], rows: Sequence[Mapping[str, Any]], scale: float
+) -> dict[str, Any]:
     found = _done(steps, "squares", str(slot))
     weights = {f"{slot}/{square['square']}": square["weight"] for square in found["queue"]} if found else {}
     visited: dict[str, Any] = {}
@@ -65,7 +69,7 @@ def _row(slot: int, name: str, steps: Mapping[Key, Entry], rows: Sequence[Mappin
     total = max(float(weight.sum()), 1e-9)
     squares_score = float(found["usable"]) if found else math.nan
     holes_score = float(weight @ targets) / total if seen else math.nan
-    particles = _particles(rows)
+    particles = grid_coverage(rows, scale)
     ice = _ice(found, visited, rows)
     if ice is not None:
         exposures_score = ice.worth * _rest(rows) * particles["particles_score"]
@@ -94,35 +98,28 @@ def _ice(
 ) -> GridIce | None:
     if found is None or not visited or not any(math.isfinite(_number(row, "ice_thickness_nm")) for row in rows):
         return None
-    return grid_ice(found, {int(key.split("/")[1]): each for key, each in visited.items()}, rows, worth_of_ice)
+    return grid_ice(found, {int(key.split("/")[1]): each for key, each in visited.items()}, rows, _worth)
+
+
+def _worth(thickness_nm: float) -> float:
+    """Of ice between grids: as for an exposure, times the electrons that it leaves to the image, so that of two grids
+    of good ice the thinner one is better.
+    """
+    return worth_of_ice(thickness_nm) * _left_over(thickness_nm)
+
+
+def _left_over(thickness_nm: float) -> float:
+    return math.exp(-thickness_nm / USUAL_PATH_NM) if math.isfinite(thickness_nm) else 1.0
 
 
 def _rest(rows: Sequence[Mapping[str, Any]]) -> float:
     """What all but ice's thickness and particles leave: the score of exposures without those over the worth of their
     ice, so that exposures of good ice count most.
     """
-    worth = np.array([worth_of_ice(_number(row, "ice_thickness_nm")) for row in rows])
-    left = np.array([_number(row, "score") / max(_number(row, "part_particles", 1.0), 1e-3) for row in rows])
-    return min(float(left.sum() / max(float(worth.sum()), 1e-9)), 1.0)
-
-
-def _particles(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Particles of a grid, by all its exposures in which one can tell, weighed by the worth of their ice: in thick ice
-    particles are not seen. One size is taken for all, since a single small field hardly tells it.
-    """
-    told = [row for row in rows if math.isfinite(_number(row, "particles_per_um2_error"))]
-    weight = np.array([worth_of_ice(_number(row, "ice_thickness_nm")) for row in told])
-    sizes = [_number(row, "particle_diameter_A") for row, share in zip(told, weight, strict=True) if share > 0.5]
-    diameter = float(np.nanmedian(sizes)) if np.isfinite(sizes).any() else math.nan
-    disc_um2 = math.pi / 4 * ((diameter if math.isfinite(diameter) else USUAL_A) * 1e-4) ** 2
-    coverage = error = math.nan
-    if weight.sum() > 0:
-        weight /= weight.sum()
-        coverage = disc_um2 * float(weight @ [row["particles_per_um2"] for row in told])
-        error = disc_um2 * float(np.linalg.norm(weight * [row["particles_per_um2_error"] for row in told]))
-    left = worth_of_coverage(coverage, error) if math.isfinite(error) else 1.0
-    return {"particle_diameter_A": diameter, "particle_coverage": coverage, "particle_coverage_error": error,
-            "particles_score": left}  # fmt: skip
+    thickness_nm = [_number(row, "ice_thickness_nm") for row in rows]
+    without = [_number(row, "score") / max(_number(row, "part_particles", 1.0), 1e-3) for row in rows]
+    left = sum(_left_over(nm) * one for nm, one in zip(thickness_nm, without, strict=True))
+    return min(left / max(sum(map(_worth, thickness_nm)), 1e-9), 1.0)
 
 
 def _number(row: Mapping[str, Any], name: str, missing: float = math.nan) -> float:
