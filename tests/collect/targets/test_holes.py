@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from cryogauge.collect.targets.hole_kinds import COLUMNS
 from cryogauge.collect.targets.holes import find_holes
@@ -81,6 +82,18 @@ def test_lacey_film_and_noise_have_no_lattice_and_it_is_said():
         assert (len(found.table), found.lattice) == (0, None)
         assert "no lattice" in found.note
         assert list(found.table.columns) == list(COLUMNS)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_cells_of_lacey_film_have_no_rim_all_around_though_they_lie_nearly_on_a_lattice(seed):
+    rng, pitch = np.random.default_rng(seed), 26.0
+    j, i = np.mgrid[-2:16, -2:18]
+    middles = np.column_stack([(i + 0.5 * (j % 2)).ravel(), 0.866 * j.ravel()]) * pitch
+    middles += rng.normal(0, 0.18 * pitch, middles.shape)
+    y, x = np.mgrid[:330, :360]
+    nearest, _ = KDTree(middles).query(np.column_stack([x.ravel(), y.ravel()]), 2)
+    threads = (nearest[:, 1] - nearest[:, 0] < 5).reshape(x.shape)
+    assert find_holes(rng.poisson(np.where(threads, 180, 400)).astype(float)).lattice is None
 
 
 def test_two_large_holes_stand_without_a_lattice():

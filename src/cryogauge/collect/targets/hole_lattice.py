@@ -15,13 +15,13 @@ from cryogauge.collect.targets.repetition import repeated_lattice
 _LEAST, _MOST_TOPS = 0.3, 600
 #: Smallest radius in pixels of which tops are more than noise, and largest of which holes are believed on less
 #: evidence, if so many lie on one lattice.
-_PLAIN_PX, _FAINT_PX, _FAINT_EVIDENCE, _MANY = 2.99, 9.0, 0.1, 60
+_PLAIN_PX, _FAINT_PX, _FAINT_EVIDENCE, MANY = 2.99, 9.0, 0.1, 60
 #: Discs with an edge all around that must lie on a lattice if they are to stand for all.
 _CLOSED = 8
 #: Gap between holes over their diameter, at least.
 _LEAST_GAP = 0.1
 #: A lattice must be this much more like discs at its sites than between them.
-_LEAST_EVIDENCE = 0.22
+LEAST_EVIDENCE = 0.22
 #: Parts of the pitch by which holes lie off their sites, root mean square: of holes made by machine at most, and of
 #: points at random or of lacey film.
 _EXACT, _LOOSE = 0.05, 0.11
@@ -79,7 +79,7 @@ def _most_repeated(image: NDArray[np.floating], tried: NDArray[np.float64]) -> H
         response = disc_response(image, float(radius))
         for sign in (1, -1):
             found = repeated_lattice(response, sign, 2 * (1 + _LEAST_GAP) * radius)
-            if found is None or len(found[0].sites((image.shape[0], image.shape[1]))[0]) < _MANY:
+            if found is None or len(found[0].sites((image.shape[0], image.shape[1]))[0]) < MANY:
                 continue
             if best is None or found[1] > best.evidence:
                 best = HoleLattice(found[0], float(radius), sign, found[1])
@@ -94,11 +94,11 @@ def _most_evidence(image: NDArray[np.floating], tried: NDArray[np.float64], *, f
         least = _noise(response) if faint else _LEAST
         for sign in (1, -1):
             tops = peaks(response, sign, least)[0][:_MOST_TOPS]
-            any_.append(_on_lattice(response, tops, sign, least, at_least=_MANY if faint else 3))
+            any_.append(_on_lattice(response, tops, sign, least, at_least=MANY if faint else 3))
             if not faint:
                 tops = tops[round_ones(image, tops, float(radius), sign)]
                 closed.append(_on_lattice(response, tops, sign, least, at_least=_CLOSED))
-    enough = _FAINT_EVIDENCE if faint else _LEAST_EVIDENCE
+    enough = _FAINT_EVIDENCE if faint else LEAST_EVIDENCE
     for found in (closed, any_):
         best = max(found, key=lambda one: one.evidence if one else 0.0, default=None)
         if best is not None and best.evidence > enough:

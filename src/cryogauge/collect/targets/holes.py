@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from cryogauge.collect.targets.circles import Response, disc_response, peaks, radii, round_ones
 from cryogauge.collect.targets.grey import binned
 from cryogauge.collect.targets.hole_kinds import judge_holes
-from cryogauge.collect.targets.hole_lattice import find_lattice, heights_at, refine
+from cryogauge.collect.targets.hole_lattice import (
+    LEAST_EVIDENCE,
+    MANY,
+    HoleLattice,
+    find_lattice,
+    heights_at,
+    refine,
+)
 from cryogauge.collect.targets.lattice import Lattice, bend, between_sites
 from cryogauge.collect.targets.squares import checked
 
@@ -21,6 +28,8 @@ _STRAY, _SETTLED = 0.15, 0.1
 _LEAST = 0.22, 0.45
 #: Correlations between which a hole's own top comes to decide where it lies.
 _FAINT = 0.25, 0.55
+#: Part of the holes that may have no rim on a side.
+_MOST_TORN = 0.7
 #: Holes that are no lattice: few, large and plain.
 _FEW, _PLAIN, _LARGE = 4, 0.8, (1 / 14, 1 / 4)
 
@@ -96,32 +105,48 @@ def find_holes(
     """
     image = checked(image)
     small, factor = binned(image, _SEARCHED_PX)
+
+    def judged(found: _Found, radius: float, pitch: float) -> pd.DataFrame:
+        return judge_holes(
+            small, found.xy, found.index, found.confidence, found.sign, radius, pitch_px=pitch, factor=factor,
+            pixel_size_A=pixel_size_A, vacuum=vacuum, mean_free_path_nm=mean_free_path_nm,
+        )  # fmt: skip
+
     seen = find_lattice(small)
-    if seen is None:
-        found, radius = _few_holes(small)
-        lattice = None
+    if seen is not None:
+        found, lattice, radius = _on_lattice(small, seen)
+        table = judged(found, radius, lattice.pitch_px)
+        if _is_believed(seen, table):
+            return Holes(table, lattice.scaled(factor, (factor - 1) / 2), 2 * radius * factor)
+    found, radius = _few_holes(small)
+    table = judged(found, radius, 3 * radius)
+    if table.empty:
         note = "no lattice: holes of no one size at no one distance, as of lacey film, or none at all"
-        if len(found.xy):
-            seen_as = (
-                "1 plain disc" if len(found.xy) == 1 else f"{len(found.xy)} plain discs of one size, each for itself"
-            )
-            note = f"too few holes for a lattice: {seen_as}"
     else:
-        seen, response = refine(small, seen)
-        lattice, radius, note = seen.lattice, seen.radius_px, ""
-        for stray in (_STRAY, _SETTLED):  # the second time on the lattice as its own holes bend it
-            found = _at_sites(response, lattice, seen.sign, stray)
-            if len(found.xy) >= 6:
-                sure = found.height >= np.median(found.height) * 0.8
-                if np.linalg.matrix_rank(np.diff(found.index[sure], axis=0)) == 2:
-                    lattice = Lattice(lattice.kind, bend(found.index[sure], found.xy[sure]))
-    table = judge_holes(
-        small, found.xy, found.index, found.confidence, found.sign, radius,
-        pitch_px=lattice.pitch_px if lattice else 3 * radius, factor=factor, pixel_size_A=pixel_size_A, vacuum=vacuum,
-        mean_free_path_nm=mean_free_path_nm,
-    )  # fmt: skip
-    diameter = 2 * radius * factor if len(table) else float("nan")
-    return Holes(table, lattice.scaled(factor, (factor - 1) / 2) if lattice else None, diameter, note)
+        each = "1 plain disc" if len(table) == 1 else f"{len(table)} plain discs of one size, each for itself"
+        note = f"too few holes for a lattice: {each}"
+    return Holes(table, None, 2 * radius * factor if len(table) else float("nan"), note)
+
+
+def _on_lattice(image: NDArray[np.floating], seen: HoleLattice) -> tuple[_Found, Lattice, float]:
+    """The holes at the sites of a lattice, that lattice as they bend it, and their radius."""
+    seen, response = refine(image, seen)
+    lattice = seen.lattice
+    for stray in (_STRAY, _SETTLED):  # the second time on the lattice as its own holes bend it
+        found = _at_sites(response, lattice, seen.sign, stray)
+        if len(found.xy) >= 6:
+            sure = found.height >= np.median(found.height) * 0.8
+            if np.linalg.matrix_rank(np.diff(found.index[sure], axis=0)) == 2:
+                lattice = Lattice(lattice.kind, bend(found.index[sure], found.xy[sure]))
+    return found, lattice, seen.radius_px
+
+
+def _is_believed(seen: HoleLattice, table: pd.DataFrame) -> bool:
+    """Whether holes are those of a lattice: faint ones when there are many, and not where most have no rim on a side,
+    which is lacey film.
+    """
+    torn = sum("torn" in flags for flags in table["flags"])
+    return (seen.evidence >= LEAST_EVIDENCE or len(table) >= MANY) and torn <= _MOST_TORN * len(table)
 
 
 def _at_sites(response: Response, lattice: Lattice, sign: int, stray_part: float) -> _Found:
