@@ -301,11 +301,6 @@ def worth_of_enough(coverage: float, error: float = 0.0) -> float:
     return _left("few", coverage + error)
 
 
-def worth_of_room(coverage: float) -> float:
-    """What particles that cover a part of the field leave of the score for being crowded."""
-    return _left("crowded", coverage)
-
-
 def _left(name: str, value: float) -> float:
     """The factor that a measure leaves; 1 for what was not measured."""
     if math.isnan(value):

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from cryogauge.collect.judge.judge import worth_of_enough, worth_of_ice, worth_of_room
+from cryogauge.collect.judge.judge import worth_of_enough, worth_of_ice
 from cryogauge.imaging.particle_count import USUAL_A
 
 #: Coverage within which a count can be trusted, and exposures that are asked to tell the scale.
 _COUNTED, _LEAST = (0.05, 0.2), 8
 _GOOD_ICE = 0.8
+#: Coverage from which crowding costs, and at which it costs most, and what is left then: as for a single exposure, but
+#: with a later end, since power has none where counts have.
+_ROOM, _NO_ROOM_LEAVES = (0.25, 0.6), 0.2
 
 
 def power_scale(rows: Sequence[Mapping[str, Any]]) -> float:
@@ -61,7 +64,7 @@ def grid_coverage(rows: Sequence[Mapping[str, Any]], scale: float) -> dict[str, 
         weight /= weight.sum()
         each = np.array([_coverage(row, size, scale) for row in told])
         coverage, error = float(weight @ each[:, 0]), float(np.linalg.norm(weight * each[:, 1]))
-        left = worth_of_enough(coverage, error) * float(weight @ [worth_of_room(one) for one in each[:, 0]])
+        left = worth_of_enough(coverage, error) * float(weight @ np.interp(each[:, 0], _ROOM, (1.0, _NO_ROOM_LEAVES)))
     return {"particle_diameter_A": diameter, "particle_coverage": coverage, "particle_coverage_error": error,
             "particles_score": left}  # fmt: skip
 
