@@ -83,3 +83,4 @@ def test_noise_in_fine_pixels_is_not_counted_in_place_of_particles():
         )  # fmt: skip
         row = judge_exposure(Exposure(made.electrons, 1.7), settings).row
         assert row["particles_per_um2"] == pytest.approx(true_um2, rel=0.5)
+        assert row["particle_power_A2"] > 0
