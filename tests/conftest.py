@@ -3,6 +3,7 @@
 import inspect
 import os
 import shutil
+import signal
 
 import httpx
 import pytest
@@ -17,6 +18,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cryogauge"))
 # A server answers late on a loaded machine: of the 5 s that httpx waits for it by default, a minute. All calls share
 # this one value.
 inspect.signature(httpx.Client).parameters["timeout"].default.read = 60.0
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
