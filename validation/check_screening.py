@@ -4,7 +4,8 @@ Grids of one specimen, whose ice, dirt, squares and concentration are drawn, und
 errors of stage and focus; the true quality of a grid is the mean of all its holes. Particles damaged by the air-water
 interface and preferred views, which single exposures do not show, are the same in all. Three neighbouring holes,
 reached by image shift, are exposed in each of a dozen squares. That this tells more of a grid than four holes each of
-six, in little more time, was found on sessions of other seeds, on which limits of the score were chosen too.
+six, in little more time, was found on sessions of other seeds, on which limits of the score were chosen too; but the
+coverage at which crowding costs most was set after these sessions had been measured once.
 
 The rank correlation is the mean over six sessions of eleven grids, told with the standard error of that mean: in some
 sessions half of the grids have nearly one quality, and then their order is chance. The hours are those of the
