@@ -30,9 +30,7 @@ def power_scale(rows: Sequence[Mapping[str, Any]]) -> float:
     """
     found = []
     for row in rows:
-        coverage, diameter, power = (
-            _number(row, f"particle_{name}") for name in ("coverage", "diameter_A", "power_A2")
-        )
+        coverage, diameter, power = (number(row, f"particle_{name}") for name in ("coverage", "diameter_A", "power_A2"))
         sparse = _COUNTED[0] <= coverage <= _COUNTED[1] and power > 0 and math.isfinite(diameter)
         if sparse and row.get("kind") in ("great", "decent") and _ice(row) > _GOOD_ICE:
             found.append(coverage * diameter / power)
@@ -53,9 +51,9 @@ def grid_coverage(rows: Sequence[Mapping[str, Any]], scale: float) -> dict[str, 
     scale
         As :func:`power_scale` gives it; with NaN counts alone are used.
     """
-    told = [row for row in rows if math.isfinite(_number(row, "particles_per_um2_error"))]
+    told = [row for row in rows if math.isfinite(number(row, "particles_per_um2_error"))]
     weight = np.array([_ice(row) for row in told])
-    sizes = [_number(row, "particle_diameter_A") for row, share in zip(told, weight, strict=True) if share > 0.5]
+    sizes = [number(row, "particle_diameter_A") for row, share in zip(told, weight, strict=True) if share > 0.5]
     diameter = float(np.nanmedian(sizes)) if np.isfinite(sizes).any() else math.nan
     size = diameter if math.isfinite(diameter) else USUAL_A
     coverage = error = math.nan
@@ -73,15 +71,16 @@ def _coverage(row: Mapping[str, Any], diameter_A: float, scale: float) -> tuple[
     """By the count, or by the power where more is counted than a count can be trusted with; and its error."""
     disc_um2 = math.pi / 4 * (diameter_A * 1e-4) ** 2
     counted, error = (disc_um2 * row[f"particles_per_um2{of}"] for of in ("", "_error"))
-    by_power = scale * _number(row, "particle_power_A2") / diameter_A
-    crowded = _number(row, "particle_coverage") > _COUNTED[1] and by_power > 0
+    by_power = scale * number(row, "particle_power_A2") / diameter_A
+    crowded = number(row, "particle_coverage") > _COUNTED[1] and by_power > 0
     return (by_power, error) if crowded else (counted, error)
 
 
 def _ice(row: Mapping[str, Any]) -> float:
-    return worth_of_ice(_number(row, "ice_thickness_nm"))
+    return worth_of_ice(number(row, "ice_thickness_nm"))
 
 
-def _number(row: Mapping[str, Any], name: str) -> float:
+def number(row: Mapping[str, Any], name: str, missing: float = math.nan) -> float:
+    """A value of a row as a number, ``missing`` where there is none."""
     value = row.get(name)
-    return math.nan if value is None else float(value)
+    return missing if value is None else float(value)

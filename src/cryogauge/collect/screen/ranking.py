@@ -10,7 +10,7 @@ import pandas as pd
 from cryogauge.collect.drivers.journal import Entry
 from cryogauge.collect.judge.ice import USUAL_PATH_NM
 from cryogauge.collect.judge.judge import worth_of_ice
-from cryogauge.collect.screen.coverage import grid_coverage, power_scale
+from cryogauge.collect.screen.coverage import grid_coverage, number, power_scale
 from cryogauge.collect.screen.ice_map import GridIce, grid_ice
 from cryogauge.collect.screen.log import Key
 
@@ -96,7 +96,7 @@ def _row(
 def _ice(
     found: Mapping[str, Any] | None, visited: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
 ) -> GridIce | None:
-    if found is None or not visited or not any(math.isfinite(_number(row, "ice_thickness_nm")) for row in rows):
+    if found is None or not visited or not any(math.isfinite(number(row, "ice_thickness_nm")) for row in rows):
         return None
     return grid_ice(found, {int(key.split("/")[1]): each for key, each in visited.items()}, rows, _worth)
 
@@ -116,15 +116,10 @@ def _rest(rows: Sequence[Mapping[str, Any]]) -> float:
     """What all but ice's thickness and particles leave: the score of exposures without those over the worth of their
     ice, so that exposures of good ice count most.
     """
-    thickness_nm = [_number(row, "ice_thickness_nm") for row in rows]
-    without = [_number(row, "score") / max(_number(row, "part_particles", 1.0), 1e-3) for row in rows]
+    thickness_nm = [number(row, "ice_thickness_nm") for row in rows]
+    without = [number(row, "score") / max(number(row, "part_particles", 1.0), 1e-3) for row in rows]
     left = sum(_left_over(nm) * one for nm, one in zip(thickness_nm, without, strict=True))
     return min(left / max(sum(map(_worth, thickness_nm)), 1e-9), 1.0)
-
-
-def _number(row: Mapping[str, Any], name: str, missing: float = math.nan) -> float:
-    value = row.get(name)
-    return missing if value is None else float(value)
 
 
 def _mean(rows: Sequence[Mapping[str, Any]]) -> float:
