@@ -1,7 +1,7 @@
 """How densely particles lie on a grid, by all its exposures, also where they are too crowded to be counted.
 
-As many tops stand in a crowded field as fit in, so that a count ends at a coverage of some 40 %. The power that matter
-adds at coarse spacings does not end: it is in proportion to the volume of the particles. What power a volume has is the
+As many tops stand in a crowded field as fit in, so that a count ends where coverage does not. The power that matter
+adds at coarse spacings has no end: it is in proportion to the volume of the particles. What power a volume has is the
 microscope's own; exposures of the same session whose particles can be counted tell it.
 """
 

@@ -142,11 +142,12 @@ def _on_lattice(image: NDArray[np.floating], seen: HoleLattice) -> tuple[_Found,
 
 
 def _is_believed(seen: HoleLattice, table: pd.DataFrame) -> bool:
-    """Whether holes are those of a lattice: faint ones when there are many, and not where most have no rim on a side,
-    which is lacey film.
+    """Whether there are holes and they are those of a lattice: faint ones when there are many, and not where most have
+    no rim on a side, which is lacey film.
     """
     torn = sum("torn" in flags for flags in table["flags"])
-    return (seen.evidence >= LEAST_EVIDENCE or len(table) >= MANY) and torn <= _MOST_TORN * len(table)
+    many = len(table) >= (1 if seen.evidence >= LEAST_EVIDENCE else MANY)
+    return many and torn <= _MOST_TORN * len(table)
 
 
 def _at_sites(response: Response, lattice: Lattice, sign: int, stray_part: float) -> _Found:
