@@ -116,14 +116,15 @@ def test_the_same_average_comes_in_many_looks_and_stays_itself(examples):
     assert not features[missing].any()
 
 
-def test_a_grader_learns_in_stages_and_grades_others_by_what_it_learned(examples, tmp_path):
+def test_a_grader_learns_in_stages_and_grades_others_by_what_it_learned(examples, tmp_path, minute_a_look):
     preset = replace(find_preset("grader"), steps=36, batch=16, averaging=0.8)
     order = Order(("made",), seed=1, device="cpu")
     said: list[str] = []
-    assert train_on(examples, preset, order, tmp_path, stage_minutes=0.01, say=said.append) is None
+    minute_a_look("cryogauge.learn.training")
+    assert train_on(examples, preset, order, tmp_path, stage_minutes=20, say=said.append) is None
     begun = steps_done(tmp_path / "training")
     assert 0 < begun < 36
-    path = train_on(examples, preset, order, tmp_path, say=said.append)
+    path = train_on(examples, preset, order, tmp_path, stage_minutes=1000, say=said.append)
     assert path is not None
     assert steps_done(tmp_path / "training") == 36
     card = read_card(path)

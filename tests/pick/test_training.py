@@ -1,7 +1,5 @@
 import json
 from dataclasses import replace
-from itertools import count
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -71,13 +69,11 @@ def test_a_stage_that_ended_is_taken_up_where_it_was(tmp_path):
     assert "8 steps" in lines[0]
 
 
-def test_stages_are_one_training(tmp_path, monkeypatch):
+def test_stages_are_one_training(tmp_path, minute_a_look):
     """Cut into stages of one step or not, the same batches give the same weights."""
     data = [labelled(0)[0]]
     whole = train_network(data, OBJECTS, VOXEL_A, TINY, tmp_path / "whole", steps=3, seed=3)
-    # a clock by which every look is a minute later ends a stage after its first step
-    looks = count()
-    monkeypatch.setattr("cryogauge.learn.training.time", SimpleNamespace(monotonic=lambda: 60.0 * next(looks)))
+    minute_a_look("cryogauge.learn.training")
     parts, stages = None, 0
     while parts is None:
         parts = train_network(data, OBJECTS, VOXEL_A, TINY, tmp_path / "parts", steps=3, seed=3, stage_minutes=2.5)

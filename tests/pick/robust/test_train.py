@@ -62,13 +62,14 @@ def test_a_plain_preset_chooses_thresholds_on_the_clean_run(project, tmp_path):
     assert set(pd.read_csv(tmp_path / "out" / "kept_out_picks.csv")["tomogram"]) <= {"w3"}
 
 
-def test_stages_end_where_one_training_does(project, tmp_path):
+def test_stages_end_where_one_training_does(project, tmp_path, minute_a_look):
     once = train_picker(order(project), tmp_path / "once", say=lambda line: None)
     assert once is not None
+    minute_a_look("cryogauge.learn.training")
     stages = 0
     path = None
     while path is None:
-        path = train_picker(order(project), tmp_path / "stages", stage_minutes=1e-3, say=lambda line: None)
+        path = train_picker(order(project), tmp_path / "stages", stage_minutes=2.5, say=lambda line: None)
         stages += 1
     assert stages > 1
     assert path.read_bytes() == once.read_bytes()
