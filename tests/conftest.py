@@ -27,7 +27,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture
 def minute_a_look(monkeypatch):
-    """Of a module, by name: every look at its clock is a minute later, so that a stage ends at the same step anywhere."""
+    """Of a module, by name: every look at its clock is a minute later, so that stages end at the same step anywhere."""
 
     def of(module: str) -> None:
         looks = count()

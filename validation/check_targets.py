@@ -14,8 +14,7 @@ import pandas as pd
 
 from cryogauge.collect.targets.holes import find_holes
 from cryogauge.collect.targets.squares import find_squares
-from cryogauge.simulate.grid import GridOptics, GridSettings, SimulatedGrid, View, grid_image, make_grid
-from cryogauge.simulate.grid.scattering import LOW_MAGNIFICATION_MRAD
+from cryogauge.simulate.grid import GridSettings, SimulatedGrid, View, grid_image, make_grid
 from validation.targets import Count, count
 
 FIGURES = (
@@ -96,7 +95,7 @@ def _picture(
     image = grid_image(
         grid, centre, pixel_size_A, (pixels, pixels), defocus_A=float(rng.uniform(5e4, 1e6)),
         dose_e_A2=float(rng.uniform(150, 1500)) / pixel_size_A**2, seed=int(rng.integers(1000)),
-        slit=bool(rng.random() < 0.3), optics=GridOptics(aperture_mrad=LOW_MAGNIFICATION_MRAD),
+        slit=bool(rng.random() < 0.3),
     )  # fmt: skip
     return _Picture(view, image)
 

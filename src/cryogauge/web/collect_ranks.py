@@ -41,26 +41,27 @@ class Ranks:
         self.age = 0
 
     def refresh(self) -> None:
-        """Have the grids that changed scored anew, in a thread, unless it was just done."""
+        """Have the grids scored anew where one changed, in a thread, unless it was just done.
+
+        All of them, since exposures of one tell how those of another are to be read.
+        """
         followed, names = self._followed, grid_names(self._followed)
         if self._life != followed.life:
             self._life, self._rows, self.age = followed.life, {}, 0
         age = len(followed.changed)
         if self._at_work or age == self.age or time.monotonic() < self._again_s:
             return
-        changed = {target.split("/")[0] for _, target in followed.changed[self.age :]}
-        todo = {slot: name for slot, name in names.items() if str(slot) in changed or slot not in self._rows}
-        rows = {slot: [followed.rows[shot] for shot in followed.shots.get(str(slot), ())] for slot in todo}
         self._at_work = True
-        work = (followed.life, age, todo, dict(followed.steps), rows)
+        work = (followed.life, age, names, dict(followed.steps), list(followed.rows.values()))
         threading.Thread(target=self._rank, args=work, daemon=True).start()
 
-    def _rank(self, life: int, age: int, names: dict[int, str], steps: dict[Key, Entry], rows: dict[int, Any]) -> None:
+    def _rank(
+        self, life: int, age: int, names: dict[int, str], steps: dict[Key, Entry], rows: list[dict[str, Any]]
+    ) -> None:
         began, made, problem = time.monotonic(), {}, ""
         try:
-            for slot, name in names.items():
-                (row,) = rank_grids({slot: name}, steps, rows[slot]).to_dict("records")
-                made[slot] = {str(column): value for column, value in row.items()}
+            for row in rank_grids(names, steps, rows).to_dict("records"):
+                made[int(row["slot"])] = {str(column): value for column, value in row.items()}
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             problem = f"the grids cannot be ranked by what the log tells: {error!r}"
         finally:

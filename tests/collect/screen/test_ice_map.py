@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from cryogauge.collect.screen.ice_map import grid_ice
+from cryogauge.collect.judge.ice import USUAL_PATH_NM
+from cryogauge.collect.screen.ice_map import grid_ice, ice_path_nm
 
 PATH_NM = 310.0
 
@@ -63,3 +64,52 @@ def test_without_a_measured_thickness_nothing_is_told():
     assert grid_ice(found, seen, [{**row, "ice_thickness_nm": math.nan} for row in rows], linear) is None
     assert grid_ice(found, {}, rows, linear) is None
     assert grid_ice(found, {3: {"holes": 40}}, rows, linear) is None  # as earlier versions wrote it down
+
+
+def exposures(path_nm, spread_nm=25.0, grids=4, each=12, seed=0):
+    """Of grids of their own foil and dose; thickness and brightness err a little, and one in twelve lies beside its
+    hole."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for slot in range(1, grids + 1):
+        bright, middle = rng.uniform(100, 1000), rng.uniform(20, 90)
+        for k, nm in enumerate(middle + rng.normal(0, spread_nm, each)):
+            hole = bright * math.exp(-nm / path_nm) * math.exp(rng.normal(0, 0.002))
+            told = nm + rng.normal(0, 0.5) + (400.0 if k == 0 else 0.0)
+            rows.append({"exposure": f"{slot}/3/{k}/0", "hole_brightness": hole, "ice_thickness_nm": told})
+    return rows
+
+
+@pytest.mark.parametrize("path_nm", [239.0, 310.0, 604.0, 1490.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_path_in_pictures_of_squares_follows_from_exposures(path_nm, seed):
+    assert ice_path_nm(exposures(path_nm, seed=seed)) == pytest.approx(path_nm, rel=0.1)
+
+
+def test_exposures_that_cannot_tell_the_path_leave_the_usual_one():
+    rows = exposures(239.0)
+    assert ice_path_nm([]) == USUAL_PATH_NM
+    assert ice_path_nm(rows[:11]) == USUAL_PATH_NM
+    assert ice_path_nm([{**row, "ice_thickness_nm": math.nan} for row in rows]) == USUAL_PATH_NM
+    assert ice_path_nm([{**row, "hole_brightness": 7.0} for row in rows]) == USUAL_PATH_NM
+    assert ice_path_nm(exposures(239.0, spread_nm=1.0)) == USUAL_PATH_NM
+    assert ice_path_nm(exposures(40.0)) == USUAL_PATH_NM  # what no ice does
+
+
+def test_of_many_exposures_some_are_asked():
+    assert ice_path_nm(exposures(239.0, each=5000)) == pytest.approx(239.0, rel=0.05)
+
+
+def test_another_path_gives_another_thickness_elsewhere():
+    """Without the slit brightness differs less; the ice of a grid is the same by its own path."""
+    found, seen, rows, worth, median_nm = grid()
+    for square in found["queue"]:
+        square["brightness"] **= 0.5
+    for each in seen.values():
+        each["targets_brightness"] = [value**0.5 for value in each["targets_brightness"]]
+    for row in rows:
+        row["hole_brightness"] **= 0.5
+    ice = grid_ice(found, seen, rows, linear, 2 * PATH_NM)
+    assert ice.worth == pytest.approx(worth, abs=0.02)
+    assert ice.median_nm == pytest.approx(median_nm, abs=3)
+    assert abs(grid_ice(found, seen, rows, linear).worth - worth) > 0.02

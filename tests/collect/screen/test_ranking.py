@@ -97,3 +97,26 @@ def test_what_exposures_lost_by_their_ice_is_not_counted_twice():
 def test_of_grids_of_good_ice_the_thinner_ranks_first():
     thin, middling = (rank_grids({1: "a"}, *_measured(0.1, nm))["score"][0] for nm in (30.0, 55.0))
     assert thin == pytest.approx(middling * math.exp(25.0 / 310))
+
+
+def test_exposures_of_all_grids_tell_the_path_of_the_beam_in_pictures_of_squares():
+    """The one that is ranked was exposed in even ice, and the squares not visited are darker."""
+
+    def told(path_nm, nm):
+        return 100 * math.exp(-nm / path_nm)
+
+    def score(path_nm, others):
+        steps, rows = _measured(0.1, 30.0)
+        (squares, square), each = steps.values(), [one | {"hole_brightness": told(path_nm, 30.0)} for one in rows]
+        square.result["targets_brightness"] = [told(path_nm, 30.0)] * 20
+        for place in squares.result["queue"]:
+            place["brightness"] = told(path_nm, 30.0 if place["square"] == 0 else 90.0)
+        elsewhere = [
+            row(f"2/0/{k}/0", 0.8) | {"ice_thickness_nm": 5.0 * k, "hole_brightness": told(path_nm, 5.0 * k)}
+            for k in range(others)
+        ]
+        return rank_grids({1: "a"}, steps, each + elsewhere)["score"][0]
+
+    assert score(240.0, 24) == pytest.approx(score(310.0, 24))
+    assert score(604.0, 24) == pytest.approx(score(310.0, 24))
+    assert score(604.0, 0) > 1.1 * score(310.0, 24)  # nobody tells that the slit is out

@@ -46,7 +46,7 @@ def test_a_lamella_is_thin_between_vacuum_and_cell(grid):
 
     through, nm = along(0.1 * lamella["length_um"], 0)
     assert nm == pytest.approx(lamella["thickness_nm"], rel=0.6)
-    assert through == pytest.approx(np.exp(-nm / 312), rel=0.01)
+    assert through == pytest.approx(np.exp(-nm / 239), rel=0.01)  # at low magnification, the slit in
     assert along(-0.42 * lamella["length_um"], 0)[0] == pytest.approx(1.0)  # milled away before it
     assert along(0.1 * lamella["length_um"], 0.5 * lamella["width_um"] + 0.8)[0] < 0.05  # the cell beside it
 

@@ -6,6 +6,7 @@ import pytest
 from cryogauge.imaging.dose import speed_squared
 from cryogauge.simulate.grid import GridSettings, View, make_grid
 from cryogauge.simulate.grid.scattering import (
+    APERTURE_MRAD,
     LOW_MAGNIFICATION_MRAD,
     MATERIALS,
     aperture_path_nm,
@@ -51,9 +52,9 @@ def test_at_low_magnification_nearly_all_that_is_turned_is_lost():
         GridSettings(foil="carbon", dry=1, broken=0, empty=0, thick=0, cracked=0, contaminated=0, contamination=0), 3
     )
     hole = grid.holes[(grid.holes["edge_um"] > 8) & (grid.holes["kind"] == "dry")].iloc[0]
-    view = View((float(hole["stage_x_um"]), float(hole["stage_y_um"])), 100.0, (301, 301))
-    for angle in (LOW_MAGNIFICATION_MRAD, 14.3):
-        through = scene(grid, view, 300.0, slit=False, aperture_mrad=angle).transmission
-        assert through[150, 150] == 1
+    at = float(hole["stage_x_um"]), float(hole["stage_y_um"])
+    for pixel_size_A, angle in ((100.0, LOW_MAGNIFICATION_MRAD), (40.0, APERTURE_MRAD)):
+        through = scene(grid, View(at, pixel_size_A, (601, 601)), 300.0, slit=False).transmission
+        assert through[300, 300] == 1
         foil = np.exp(-grid.settings.foil_thickness_nm / aperture_path_nm("carbon", 300.0, angle))
         assert np.median(through[through < 0.999]) == pytest.approx(foil, rel=1e-3)

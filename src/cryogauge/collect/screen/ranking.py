@@ -11,7 +11,7 @@ from cryogauge.collect.drivers.journal import Entry
 from cryogauge.collect.judge.ice import USUAL_PATH_NM
 from cryogauge.collect.judge.judge import worth_of_ice
 from cryogauge.collect.screen.coverage import grid_coverage, number, power_scale
-from cryogauge.collect.screen.ice_map import GridIce, grid_ice
+from cryogauge.collect.screen.ice_map import GridIce, grid_ice, ice_path_nm
 from cryogauge.collect.screen.log import Key
 
 COLUMNS = (
@@ -42,23 +42,28 @@ def rank_grids(grids: Mapping[int, str], steps: Mapping[Key, Entry], rows: Seque
     -------
     DataFrame with ``COLUMNS``.
     """
-    scale = power_scale(rows)
-    made = [_row(slot, name, steps, [row for row in rows if row["exposure"].startswith(f"{slot}/")], scale)
-            for slot, name in grids.items()]  # fmt: skip
+    scale, path_nm = power_scale(rows), ice_path_nm(rows)
+    own: dict[str, list[Mapping[str, Any]]] = {str(slot): [] for slot in grids}
+    for row in rows:
+        own.get(row["exposure"].split("/")[0], []).append(row)
+    made = [_row(slot, name, steps, own[str(slot)], scale, path_nm) for slot, name in grids.items()]
     return pd.DataFrame(made, columns=list(COLUMNS)).sort_values(
         ["score", "slot"], ascending=[False, True], kind="stable", ignore_index=True, na_position="last"
     )
 
 
 def _row(
-    slot: int, name: str, steps: Mapping[Key, Entry], rows: Sequence[Mapping[str, Any]], scale: float
+    slot: int, name: str, steps: Mapping[Key, Entry], rows: Sequence[Mapping[str, Any]], scale: float, path_nm: float
 ) -> dict[str, Any]:
     found = _done(steps, "squares", str(slot))
     weights = {f"{slot}/{square['square']}": square["weight"] for square in found["queue"]} if found else {}
     visited: dict[str, Any] = {}
+    in_square: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        in_square.setdefault(row["exposure"].rsplit("/", 2)[0], []).append(row)
     seen = []  # of each square visited: its weight, share of targets, score of its exposures
     for target, weight in weights.items():
-        own = [row for row in rows if row["exposure"].startswith(f"{target}/")]
+        own = in_square.get(target)
         square = _done(steps, "square", target)
         if square and own:
             visited[target] = square
@@ -70,7 +75,7 @@ def _row(
     squares_score = float(found["usable"]) if found else math.nan
     holes_score = float(weight @ targets) / total if seen else math.nan
     particles = grid_coverage(rows, scale)
-    ice = _ice(found, visited, rows)
+    ice = _ice(found, visited, rows, path_nm)
     if ice is not None:
         exposures_score = ice.worth * _rest(rows) * particles["particles_score"]
     elif seen and holes_score:
@@ -94,11 +99,11 @@ def _row(
 
 
 def _ice(
-    found: Mapping[str, Any] | None, visited: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    found: Mapping[str, Any] | None, visited: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], path_nm: float
 ) -> GridIce | None:
     if found is None or not visited or not any(math.isfinite(number(row, "ice_thickness_nm")) for row in rows):
         return None
-    return grid_ice(found, {int(key.split("/")[1]): each for key, each in visited.items()}, rows, _worth)
+    return grid_ice(found, {int(key.split("/")[1]): each for key, each in visited.items()}, rows, _worth, path_nm)
 
 
 def _worth(thickness_nm: float) -> float:

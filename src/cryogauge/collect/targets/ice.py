@@ -37,7 +37,8 @@ def ice_from_vacuum_nm(intensity: ArrayLike, vacuum: float, mean_free_path_nm: f
         slit in, some 310 at 300 kV: 1 / (1/395 + 1/1500), by what loses energy and by what atoms turn past an aperture
         of 100 µm; a coefficient of some 320 is reported for that aperture (Rice et al. 2018). Without a slit it is the
         aperture's alone: some 1,500, or 1,000 with one of 70 µm, and never below 570, the path by elastic scattering
-        through any angle (Langmore & Smith, Ultramicroscopy 46, 349, 1992).
+        through any angle (Langmore & Smith, Ultramicroscopy 46, 349, 1992). At low magnification, where the objective
+        lens is nearly off, little of what is scattered arrives: some 240 with the slit, 600 without one.
 
     Returns
     -------

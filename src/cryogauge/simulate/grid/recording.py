@@ -14,7 +14,7 @@ from cryogauge.simulate.acquire import interaction_rad_VA
 from cryogauge.simulate.grid.crystals import GOLD_SPACINGS_A, ICE_SPACINGS_A, add_grains
 from cryogauge.simulate.grid.film import Film
 from cryogauge.simulate.grid.layout import SimulatedGrid
-from cryogauge.simulate.grid.scattering import APERTURE_MRAD, inelastic_path_nm
+from cryogauge.simulate.grid.scattering import inelastic_path_nm
 from cryogauge.simulate.grid.scene import scene
 from cryogauge.simulate.grid.texture import texture_spectrum
 from cryogauge.simulate.grid.view import View
@@ -43,9 +43,6 @@ class GridOptics:
         Fall of the signal by what moves and charges: ``exp(−B f² / 4)`` on amplitudes.
     convergence_mrad
         Half-angle of the illumination, which blurs what is far out of focus.
-    aperture_mrad
-        Half the angle of scattered electrons that reach the camera; see
-        :data:`cryogauge.simulate.grid.scattering.LOW_MAGNIFICATION_MRAD` for pictures of squares and atlases.
     uneven
         How much brighter the beam's middle is than the corners of the image.
     stripes
@@ -61,14 +58,13 @@ class GridOptics:
     astigmatism_deg: float = 30.0
     b_factor_A2: float = 60.0
     convergence_mrad: float = 0.02
-    aperture_mrad: float = APERTURE_MRAD
     uneven: float = 0.04
     stripes: float = 0.002
     camera: int = 0
 
     def __post_init__(self) -> None:
         electron_wavelength_A(self.voltage_kV)
-        least = (self.b_factor_A2, self.convergence_mrad, self.aperture_mrad, self.uneven, self.stripes)
+        least = (self.b_factor_A2, self.convergence_mrad, self.uneven, self.stripes)
         if min(*least, self.astigmatism_A) < 0:
             raise BadInput("B-factor, astigmatism, angles, unevenness and stripes cannot be negative")
         if not self.uneven < 1:
@@ -202,7 +198,7 @@ class _Expected:
         self._shape = tuple(fast_length(n + 2 * margin) for n in view.shape_px)
         self._view = view
         wide = view.padded((self._shape[0], self._shape[1]))
-        film = scene(grid, wide, optics.voltage_kV, slit=slit, aperture_mrad=optics.aperture_mrad)
+        film = scene(grid, wide, optics.voltage_kV, slit=slit)
         self._rate = _rate(grid, wide, film, defocus_A, dose_e_A2, optics, slit=slit)
 
     def at(self, shift_A: tuple[float, float], blur_A: tuple[float, float]) -> NDArray[np.float32]:

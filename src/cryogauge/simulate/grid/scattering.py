@@ -18,6 +18,8 @@ APERTURE_MRAD = 14.3
 #: not a measurement. 14 nm of carbon then take 4 % of the beam, 11 % with the slit in, as squares of real grids ask for
 #: rather than the 2 % that the objective aperture takes.
 LOW_MAGNIFICATION_MRAD = 2.5
+#: Pixels from which on pictures are taken so: about where microscopes change over, at 2,000 times, with usual cameras.
+LOW_MAGNIFICATION_A = 50.0
 _BOHR_RADIUS_A = 0.529
 _FINE_STRUCTURE = 1.0 / 137.036
 
@@ -54,6 +56,11 @@ MATERIALS = {
     "carbon": Material(204.0, ((6, 100.0),), 1.0, 9.0),
     "gold": Material(118.0, ((79, 59.0),), 3.3, 25.0),
 }
+
+
+def passed_mrad(pixel_size_A: float) -> float:
+    """Half the angle of scattered electrons that reach a camera of such pixels."""
+    return LOW_MAGNIFICATION_MRAD if pixel_size_A >= LOW_MAGNIFICATION_A else APERTURE_MRAD
 
 
 def mean_free_path_nm(material: str, voltage_kV: float, *, slit: bool, aperture_mrad: float = APERTURE_MRAD) -> float:
