@@ -99,20 +99,6 @@ def test_of_grids_of_good_ice_the_thinner_ranks_first():
     assert thin == pytest.approx(middling * math.exp(25.0 / 310))
 
 
-def test_particles_that_are_counted_are_not_weighed_again_by_the_class():
-    def score(kind, *, counted=True):
-        steps, rows = _measured(0.1, 40.0)
-        own = {"kind": kind, "score": 0.5, "part_class": 0.6}
-        own |= {} if counted else {"particles_per_um2_error": math.nan}
-        return rank_grids({1: "a"}, steps, [each | own for each in rows])["score"][0]
-
-    spoilt = score("contaminated")
-    assert spoilt == pytest.approx(0.5 * math.exp(-40.0 / 310))
-    assert score("crystalline") == pytest.approx(spoilt)
-    assert score("decent") == pytest.approx(spoilt / 0.6)
-    assert score("decent", counted=False) == pytest.approx(spoilt)  # nothing else tells of them then
-
-
 def test_exposures_of_all_grids_tell_the_path_of_the_beam_in_pictures_of_squares():
     """The one that is ranked was exposed in even ice, and the squares not visited are darker."""
 
