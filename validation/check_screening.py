@@ -4,11 +4,10 @@ Grids of one specimen, whose ice, dirt, squares and concentration are drawn, und
 errors of stage and focus; the true quality of a grid is the mean of all its holes. Particles damaged by the air-water
 interface and preferred views, which single exposures do not show, are the same in all. Three neighbouring holes,
 reached by image shift, are exposed in each of a dozen squares. That this tells more of a grid than four holes each of
-six, in little more time, was found on sessions of other seeds, on which limits of the score were chosen too; but the
-coverage at which crowding costs most was set after these sessions had been measured once.
+six, in little more time, was found on sessions of other seeds, on which limits of the score were chosen too.
 
-The rank correlation is the mean over six sessions of eleven grids, told with the standard error of that mean: in some
-sessions half of the grids have nearly one quality, and then their order is chance. The hours are those of the
+The rank correlation is the mean over twelve sessions of eleven grids, told with the standard error of that mean: in
+some sessions half of the grids have nearly one quality, and then their order is chance. The hours are those of the
 microscope's clock, the mean over the sessions; nobody needs to be there.
 """
 
@@ -32,8 +31,8 @@ from cryogauge.simulate.grid.varied import drawn_settings
 
 FIGURES = ("screening_rank", "screening_rank_error", "screening_hours")
 _GRIDS, _FEW = 11, 3
-#: Of the sessions; each draws its grids by seeds from a hundred times as many on.
-_SESSIONS = (1, 2, 3, 4, 5, 6)
+#: Of the sessions; each draws its grids by seeds from a hundred times as many on. On lower ones limits were chosen.
+_SESSIONS = tuple(range(21, 33))
 _SAME = frozenset({"mesh", "pattern", "foil", "particle_kDa", "particle_symmetry", "preferred", "sound"})
 DOSE_e_A2 = 50.0
 _EDGE_PX = 1024  # of an exposure that is judged, a quarter of a usual camera's: smaller ones hold a dozen particles
