@@ -57,8 +57,8 @@ def ice_path_nm(rows: Sequence[Mapping[str, Any]]) -> float:
         if math.isfinite(nm) and bright > 0:
             by_grid.setdefault(row["exposure"].split("/")[0], []).append((nm, -math.log(bright)))
     centred = [np.array(each) - np.median(each, axis=0) for each in by_grid.values()]
-    all_of_them = np.concatenate([np.empty((0, 2)), *centred])
-    nm, dark = all_of_them[:: -(-len(all_of_them) // _MOST) or 1].T
+    deviations = np.concatenate([np.empty((0, 2)), *centred])
+    nm, dark = deviations[:: -(-len(deviations) // _MOST) or 1].T
     if len(nm) < _LEAST or np.median(np.abs(nm)) < _SPREAD_NM or not dark.any():
         return USUAL_PATH_NM
     path_nm = float(theilslopes(nm, dark)[0])
