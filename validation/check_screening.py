@@ -8,9 +8,11 @@ six, in little more time, was found on sessions of other seeds, on which limits 
 
 The rank correlation is the mean over twelve sessions of eleven grids, told with the standard error of that mean: in
 some sessions half of the grids have nearly one quality, and then their order is chance. The hours are those of the
-microscope's clock, the mean over the sessions; nobody needs to be there.
+microscope's clock, the mean over the sessions; nobody needs to be there. What each session gave is kept with the code
+that it was made by, so that a measurement that was cut off goes on.
 """
 
+import json
 import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -26,8 +28,10 @@ from scipy.stats import spearmanr
 from cryogauge.collect.screen.run import open_scope, screen
 from cryogauge.collect.screen.settings import SessionSettings, session_from
 from cryogauge.imaging.threads import thread_count
+from cryogauge.io.replace import replacing
 from cryogauge.simulate.grid import GridSettings, make_grid
 from cryogauge.simulate.grid.varied import drawn_settings
+from validation.held_out import PACKAGE, WORK, digest
 
 FIGURES = ("screening_rank", "screening_rank_error", "screening_hours")
 _GRIDS, _FEW = 11, 3
@@ -40,10 +44,11 @@ _EDGE_PX = 1024  # of an exposure that is judged, a quarter of a usual camera's:
 
 def run(small: bool = False) -> dict[str, float]:
     """Rank; one session of few grids when ``small``."""
-    pool = ProcessPoolExecutor(thread_count(), mp_context=get_context("spawn"), initializer=_one_thread)
-    with TemporaryDirectory() as folder, pool:
-        rank = partial(_ranking, Path(folder), _FEW if small else _GRIDS)
-        sessions = list(pool.map(rank, _SESSIONS[: 1 if small else None]))
+    kept = WORK / f"screening-{digest([*PACKAGE.rglob('*.py'), *PACKAGE.rglob('*.safetensors')])}"
+    kept.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(thread_count(), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        session = partial(_session, kept, _FEW if small else _GRIDS)
+        sessions = list(pool.map(session, _SESSIONS[: 1 if small else None]))
     for _, _, said in sessions:
         print(said)
     ranks = np.array([each for each, _, _ in sessions])
@@ -76,11 +81,26 @@ def simulated_session(
     })  # fmt: skip
 
 
-def _ranking(where: Path, count: int, seed: int) -> tuple[float, float, str]:
-    """Rank correlation of scores with true qualities, none where the session stopped or commanded an unsafe move; its
-    hours; and what is told of the grids.
+def _session(kept: Path, count: int, seed: int) -> tuple[float, float, str]:
+    """What a session gave, taken where it was measured before."""
+    path = kept / f"{seed}-{count}.json"
+    if not path.exists():
+        with TemporaryDirectory() as folder:
+            measured = _ranking(Path(folder), count, seed)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(measured))
+    rank, hours, said = json.loads(path.read_text())
+    return rank, hours, said
+
+
+def _ranking(folder: Path, count: int, seed: int) -> tuple[float, float, str]:
+    """Rank correlation of scores with true qualities, the session's hours, and what is told of the grids.
+
+    Raises
+    ------
+    RuntimeError
+        When the session stopped or commanded an unsafe move.
     """
-    folder = where / f"ranking_{seed}"
     base = GridSettings()
     grids = {slot: drawn_settings(100 * seed + slot, base, keep=_SAME) for slot in range(1, count + 1)}
     wanted = simulated_session(
@@ -94,6 +114,8 @@ def _ranking(where: Path, count: int, seed: int) -> tuple[float, float, str]:
         return opened[-1]
 
     ending = screen(wanted, folder, tell=lambda _: None, connect=connect)
+    if not ending.finished or opened[0].driver.unsafe_moves:
+        raise RuntimeError(f"session {seed}: {ending.why} {opened[0].driver.unsafe_moves} unsafe moves")
     found = pd.read_csv(folder / "grids.csv").set_index("slot")
     true = pd.Series({slot: make_grid(grid, seed * 1000 + slot).quality for slot, grid in grids.items()})
     told = [f"     session {seed}"]
@@ -103,6 +125,5 @@ def _ranking(where: Path, count: int, seed: int) -> tuple[float, float, str]:
             f"       grid {slot}: quality {true[slot]:.3f}, score {row['score']:.3f} = {row['squares_score']:.2f} × "
             f"{row['holes_score']:.2f} × {row['exposures_score']:.2f} ({row['exposures']:.0f} exposures)"
         )
-    right = ending.finished and not opened[0].driver.unsafe_moves
-    rank = float(np.asarray(spearmanr(true, found.loc[true.index, "score"])[0])) if right else float("nan")
+    rank = float(np.asarray(spearmanr(true, found.loc[true.index, "score"])[0]))
     return rank, opened[0].clock.now_s / 3600, "\n".join(told)
