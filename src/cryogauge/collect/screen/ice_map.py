@@ -61,7 +61,7 @@ def ice_path_nm(rows: Sequence[Mapping[str, Any]]) -> float:
     nm, dark = deviations[:: -(-len(deviations) // _MOST) or 1].T
     if len(nm) < _LEAST or np.median(np.abs(nm)) < _SPREAD_NM or not dark.any():
         return USUAL_PATH_NM
-    path_nm = float(theilslopes(nm, dark)[0])
+    path_nm = float(np.asarray(theilslopes(nm, dark))[0])
     return path_nm if _PATHS_NM[0] < path_nm < _PATHS_NM[1] else USUAL_PATH_NM
 
 
