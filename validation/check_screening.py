@@ -36,7 +36,7 @@ from validation.held_out import PACKAGE, WORK, digest
 FIGURES = ("screening_rank", "screening_rank_error", "screening_hours")
 _GRIDS, _FEW = 11, 3
 #: Of the sessions; each draws its grids by seeds from a hundred times as many on. On lower ones limits were chosen.
-_SESSIONS = tuple(range(21, 33))
+_SESSIONS = tuple(range(33, 45))
 _SAME = frozenset({"mesh", "pattern", "foil", "particle_kDa", "particle_symmetry", "preferred", "sound"})
 DOSE_e_A2 = 50.0
 _EDGE_PX = 1024  # of an exposure that is judged, a quarter of a usual camera's: smaller ones hold a dozen particles

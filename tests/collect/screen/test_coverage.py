@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from cryogauge.collect.screen.coverage import grid_coverage, power_scale
@@ -55,3 +56,13 @@ def test_thick_ice_and_exposures_without_a_count_say_nothing():
     untold = grid_coverage([nothing], SCALE)
     assert math.isnan(untold["particle_coverage"])
     assert untold["particles_score"] == 1.0
+
+
+def test_each_further_particle_is_worth_less_until_there_are_enough():
+    score = [grid_coverage([exposure(c, error=0.0)] * 4, math.nan)["particles_score"] for c in np.arange(0, 0.26, 0.05)]
+    gains = np.diff(score)
+    assert score[0] == pytest.approx(0.3)
+    assert score[-1] == pytest.approx(1.0)
+    assert (gains > 0).all()
+    assert (np.diff(gains) < 0).all()
+    assert grid_coverage([exposure(0.0, error=0.5)] * 4, math.nan)["particles_score"] == 1.0  # one cannot tell

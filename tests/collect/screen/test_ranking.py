@@ -55,6 +55,10 @@ def test_clusters_are_weighed_by_what_they_hold_and_the_rest_follows():
     assert in_order(table[9:], Sample(), seed=0).empty
 
 
+#: What a coverage of 0.1 leaves, told by four exposures to 0.01: each further particle is worth less, up to 0.25.
+_ENOUGH = 0.11 / (0.11 + 0.03) * (0.25 + 0.03) / 0.25
+
+
 def _measured(coverage, ice_nm, error=0.02):
     """Steps and rows of a grid of even ice whose exposures are all alike."""
     bright = 100 * math.exp(-ice_nm / 310)
@@ -77,11 +81,11 @@ def _measured(coverage, ice_nm, error=0.02):
 
 def test_crowded_and_empty_grids_of_the_same_ice_rank_below_a_good_one():
     score = {c: rank_grids({1: "a"}, *_measured(c, 40.0))["score"][0] for c in (0.0, 0.1, 0.5)}
-    assert score[0.1] == pytest.approx(0.8 * math.exp(-40.0 / 310))
+    assert score[0.1] == pytest.approx(0.8 * math.exp(-40.0 / 310) * _ENOUGH)
     assert score[0.0] < 0.9 * score[0.1]
     assert score[0.5] < 0.5 * score[0.1]
-    doubtful = rank_grids({1: "a"}, *_measured(0.0, 40.0, error=0.2))
-    assert doubtful["score"][0] == pytest.approx(score[0.1])  # one cannot tell
+    doubtful = rank_grids({1: "a"}, *_measured(0.0, 40.0, error=0.6))
+    assert doubtful["score"][0] == pytest.approx(score[0.1] / _ENOUGH)  # one cannot tell
 
 
 def test_what_exposures_lost_by_their_ice_is_not_counted_twice():
@@ -89,7 +93,7 @@ def test_what_exposures_lost_by_their_ice_is_not_counted_twice():
     worth = worth_of_ice(120.0)
     rows = [each | {"score": worth} for each in rows]
     table = rank_grids({1: "a"}, steps, rows)
-    assert table["score"][0] == pytest.approx(worth * math.exp(-120.0 / 310))
+    assert table["score"][0] == pytest.approx(worth * math.exp(-120.0 / 310) * _ENOUGH)
     assert table["ice_nm"][0] == pytest.approx(120.0)
     assert table["particle_coverage"][0] == pytest.approx(0.1)
 
@@ -97,6 +101,20 @@ def test_what_exposures_lost_by_their_ice_is_not_counted_twice():
 def test_of_grids_of_good_ice_the_thinner_ranks_first():
     thin, middling = (rank_grids({1: "a"}, *_measured(0.1, nm))["score"][0] for nm in (30.0, 55.0))
     assert thin == pytest.approx(middling * math.exp(25.0 / 310))
+
+
+def test_particles_that_are_counted_are_not_weighed_again_by_the_class():
+    def score(kind, *, counted=True):
+        steps, rows = _measured(0.25, 40.0)
+        own = {"kind": kind, "score": 0.5, "part_class": 0.6}
+        own |= {} if counted else {"particles_per_um2_error": math.nan}
+        return rank_grids({1: "a"}, steps, [each | own for each in rows])["score"][0]
+
+    spoilt = score("contaminated")
+    assert spoilt == pytest.approx(0.5 * math.exp(-40.0 / 310))
+    assert score("crystalline") == pytest.approx(spoilt)
+    assert score("decent") == pytest.approx(spoilt / 0.6)
+    assert score("decent", counted=False) == pytest.approx(spoilt)  # nothing else tells of them then
 
 
 def test_exposures_of_all_grids_tell_the_path_of_the_beam_in_pictures_of_squares():

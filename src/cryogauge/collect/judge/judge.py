@@ -296,11 +296,6 @@ def worth_of_ice(thickness_nm: float) -> float:
     return _left("thick_ice_nm", thickness_nm) * _left("no_ice_nm", thickness_nm)
 
 
-def worth_of_enough(coverage: float, error: float = 0.0) -> float:
-    """What particles that cover a part of the field leave of the score for being few, in doubt by an error."""
-    return _left("few", coverage + error)
-
-
 def _left(name: str, value: float) -> float:
     """The factor that a measure leaves; 1 for what was not measured."""
     if math.isnan(value):

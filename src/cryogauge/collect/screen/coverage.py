@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cryogauge.collect.judge.judge import worth_of_enough, worth_of_ice
+from cryogauge.collect.judge.judge import worth_of_ice
 from cryogauge.imaging.particle_count import USUAL_A
 
 #: Coverage within which a count can be trusted, and exposures that are asked to tell the scale.
@@ -20,6 +20,9 @@ _GOOD_ICE = 0.8
 #: Coverage from which crowding costs, and at which it costs most, and what is left then: as for a single exposure, but
 #: with a later end, since power has none where counts have.
 _ROOM, _NO_ROOM_LEAVES = (0.25, 0.6), 0.2
+#: Coverage at which particles are worth half of what very many would be, the one below which an exposure is told to
+#: hold few; and what is left where there are none.
+_HALF, _NONE_LEAVES = 0.03, 0.3
 
 
 def power_scale(rows: Sequence[Mapping[str, Any]]) -> float:
@@ -62,9 +65,17 @@ def grid_coverage(rows: Sequence[Mapping[str, Any]], scale: float) -> dict[str, 
         weight /= weight.sum()
         each = np.array([_coverage(row, size, scale) for row in told])
         coverage, error = float(weight @ each[:, 0]), float(np.linalg.norm(weight * each[:, 1]))
-        left = worth_of_enough(coverage, error) * float(weight @ np.interp(each[:, 0], _ROOM, (1.0, _NO_ROOM_LEAVES)))
+        left = _enough(coverage + error) * float(weight @ np.interp(each[:, 0], _ROOM, (1.0, _NO_ROOM_LEAVES)))
     return {"particle_diameter_A": diameter, "particle_coverage": coverage, "particle_coverage_error": error,
             "particles_score": left}  # fmt: skip
+
+
+def _enough(coverage: float) -> float:
+    """What particles leave of a score for being few: each further one is worth less than the one before, and where they
+    begin to be crowded there are enough.
+    """
+    most = _ROOM[0] / (_ROOM[0] + _HALF)
+    return min(max(coverage / (coverage + _HALF) / most, _NONE_LEAVES), 1.0)
 
 
 def _coverage(row: Mapping[str, Any], diameter_A: float, scale: float) -> tuple[float, float]:

@@ -19,6 +19,8 @@ COLUMNS = (
     "exposures", "median_fit_A", "note", "ice_nm", "ice_score", "particle_diameter_A", "particle_coverage",
     "particle_coverage_error", "particles_score",
 )  # fmt: skip
+#: Classes that do not tell of particles.
+_SPOILT = ("contaminated", "crystalline")
 
 
 def rank_grids(grids: Mapping[int, str], steps: Mapping[Key, Entry], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -122,9 +124,17 @@ def _rest(rows: Sequence[Mapping[str, Any]]) -> float:
     ice, so that exposures of good ice count most.
     """
     thickness_nm = [number(row, "ice_thickness_nm") for row in rows]
-    without = [number(row, "score") / max(number(row, "part_particles", 1.0), 1e-3) for row in rows]
+    without = [number(row, "score") / max(_of_particles(row), 1e-3) for row in rows]
     left = sum(_left_over(nm) * one for nm, one in zip(thickness_nm, without, strict=True))
     return min(left / max(sum(map(_worth, thickness_nm)), 1e-9), 1.0)
+
+
+def _of_particles(row: Mapping[str, Any]) -> float:
+    """What an exposure's particles leave of its score. The class is of them too, unless it is one of what spoils an
+    exposure: fields that hold few have lower ones.
+    """
+    counted = math.isfinite(number(row, "particles_per_um2_error")) and row.get("kind") not in _SPOILT
+    return number(row, "part_particles", 1.0) * (number(row, "part_class", 1.0) if counted else 1.0)
 
 
 def _mean(rows: Sequence[Mapping[str, Any]]) -> float:
