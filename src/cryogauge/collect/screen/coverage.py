@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cryogauge.collect.judge.judge import worth_of_ice
+from cryogauge.collect.judge.judge import LEAVES, LIMITS, worth_of_ice
 from cryogauge.imaging.particle_count import USUAL_A
 
 #: Coverage within which a count can be trusted, and exposures that are asked to tell the scale.
@@ -21,8 +21,8 @@ _GOOD_ICE = 0.8
 #: with a later end, since power has none where counts have.
 _ROOM, _NO_ROOM_LEAVES = (0.25, 0.6), 0.2
 #: Coverage at which particles are worth half of what very many would be, the one below which an exposure is told to
-#: hold few; and what is left where there are none.
-_HALF, _NONE_LEAVES = 0.03, 0.3
+#: hold few; and what is left where there are none, as for an exposure.
+_HALF, _NONE_LEAVES = LIMITS["few"][0], LEAVES["few"]
 
 
 def power_scale(rows: Sequence[Mapping[str, Any]]) -> float:
