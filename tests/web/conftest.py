@@ -15,10 +15,10 @@ def visit(browser):
     def open_page(address, width=1280, scheme="light"):
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
         contexts.append(context)
-        page = context.new_page()
+        page, origin = context.new_page(), "/".join(address.split("/")[:3]) + "/"
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith(address) else complaints.append(asked.url))
+        page.on("request", lambda asked: None if asked.url.startswith(origin) else complaints.append(asked.url))
         page.goto(address)
         return page
 

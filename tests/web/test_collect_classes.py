@@ -97,8 +97,7 @@ def test_the_page_of_a_grid_shows_rounds_and_averages(tmp_path, visit):
         assert shown[0][0, 20] < 60 < 200 < shown[1][0, 20], "each its own"
         assert httpx.get(f"{base}/classes/1/1/2.jpg").headers["content-type"].startswith("image/svg")
         assert httpx.get(f"{base}/classes/1/1/-1.jpg").status_code == 422
-        with visit(address) as page:
-            page.goto(f"{base}/grids/1")
+        with visit(f"{base}/grids/1") as page:
             page.wait_for_selector("#class-strip li:nth-child(2)", timeout=30_000)
             assert page.inner_text("#class-strip li:first-child").split() == ["2.9", "60", "%"]
             assert "blurred, off centre" in page.get_attribute("#class-strip li:nth-child(2)", "title")

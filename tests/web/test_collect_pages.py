@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -23,6 +24,7 @@ from cryogauge.web.serve_pages import start_router
 from tests.collect.screen.quick import EYES, Bench, judge, settings
 
 WATCH, DRIVE = "0123456789abcdef-watch", "0123456789abcdef-drive"
+BROWSER = {"accept": "text/html"}
 LONG_MS = 30_000
 EVIL = "<script>alert(1)</script>"
 
@@ -91,13 +93,24 @@ def base_of(address, client=httpx):
 
 # ------------------------------------------------------------------ what is told
 def test_the_start_lists_the_sessions(address, base):
-    assert "/collect/" in httpx.get(address).text
+    assert "/collect/" in httpx.get(address).text, "programs look here whether the server is there"
+    start = httpx.get(address, headers=BROWSER)
+    assert (start.status_code, start.headers["location"]) == (307, "/collect/"), "there is nothing else to choose"
     page = httpx.get(f"{address}collect/").text
     assert "Tuesday&#39;s grids" in page
     assert "<title>Tuesday&#39;s grids · cryogauge</title>" in httpx.get(base + "/").text  # tabs can be told apart
     assert "all grids are done" in page
     for path in ("/", "/grids/1", "/grids/2"):
         assert httpx.get(base + path).status_code == 200
+
+
+def test_a_session_that_is_served_alone_is_the_start(finished, base, tmp_path):
+    with served(finished) as address:
+        assert httpx.get(address, headers=BROWSER, follow_redirects=True).url.path == urlsplit(base).path + "/"
+    with served(tmp_path) as address:
+        assert httpx.get(address, headers=BROWSER, follow_redirects=True).url.path == "/collect/", (
+            "others may come there"
+        )
 
 
 def test_all_is_told_at_first_and_then_what_changed(finished, tmp_path):
@@ -312,8 +325,7 @@ def test_a_running_session_is_followed_paused_and_sent_on(visit, tmp_path):
     session.start()
     try:
         with served(folder) as address:
-            page = visit(address)
-            page.goto(base_of(address) + "/")
+            page = visit(base_of(address) + "/")
             page.wait_for_selector("#newest li[data-name]:nth-child(2)", timeout=LONG_MS)
             assert page.inner_text("#pill") == "running"
             assert page.locator("#grids li").count() == 2
@@ -350,8 +362,7 @@ def choose_first(page):
 
 
 def test_a_grid_is_looked_into_down_to_an_exposure(visit, address, base):
-    page = visit(address)
-    page.goto(f"{base}/grids/1")
+    page = visit(f"{base}/grids/1")
     page.wait_for_selector("#atlas polygon.exposed", timeout=LONG_MS)
     assert page.locator("#atlas polygon.left-out").count() >= 1
     page.select_option("#filter", "left out")
@@ -394,8 +405,7 @@ def test_a_grid_is_looked_into_down_to_an_exposure(visit, address, base):
 
 
 def test_a_late_answer_shows_no_square_but_the_one_asked_for_last(visit, expect, address, base):
-    page = visit(address)
-    page.goto(f"{base}/grids/1")
+    page = visit(f"{base}/grids/1")
     page.select_option("#filter", "worked")
     links = page.locator("#squares tr a")
     first, last = (links.nth(k).inner_text() for k in (0, 1))
@@ -418,8 +428,7 @@ def test_a_late_answer_shows_no_square_but_the_one_asked_for_last(visit, expect,
 
 def test_what_is_pointed_at_stays_told_while_the_session_goes_on(visit, expect, finished, tmp_path):
     folder = copied(finished, tmp_path)
-    with served(folder) as address, visit(address) as page:
-        page.goto(f"{base_of(address)}/grids/1")
+    with served(folder) as address, visit(f"{base_of(address)}/grids/1") as page:
         choose_first(page)
         page.hover("#atlas polygon.left-out")
         expect(page.locator("#atlas-readout")).to_contain_text("Left out by Ben")
@@ -435,8 +444,7 @@ def test_what_is_pointed_at_stays_told_while_the_session_goes_on(visit, expect, 
 
 def test_an_order_leaves_zoom_and_the_keyboard_s_focus_where_they_were(visit, expect, finished, tmp_path):
     folder = copied(finished, tmp_path)
-    with served(folder) as address, visit(address) as page:
-        page.goto(f"{base_of(address)}/grids/1")
+    with served(folder) as address, visit(f"{base_of(address)}/grids/1") as page:
         choose_first(page)
         whole = page.get_attribute("#atlas svg", "viewBox")
         page.click("#zoom button[data-zoom]:first-child")

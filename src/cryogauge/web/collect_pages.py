@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from cryogauge.collect.screen import orders
 from cryogauge.collect.screen.follow import find_sessions
+from cryogauge.collect.screen.log import STEPS
 from cryogauge.collect.screen.outlook import grid_names
 from cryogauge.records import BadInput
 from cryogauge.report.pictures import HEAT
@@ -78,10 +79,12 @@ class SessionPages:
         return view
 
     def group(self) -> PageGroup:
-        """The pages."""
+        """The pages; the first is that of the session, where the one place given is one."""
+        alone = [view.key for view in self.all() if self._places == [view.folder] and (view.folder / STEPS).exists()]
         return PageGroup(
-            "Screening sessions", f"{BASE}/", "Follow the microscope: grids ranked as they come, squares, holes and "
-            "exposures judged, what comes next, and a hand on the brake.", (sessions_router(self),),
+            "Screening sessions", f"{BASE}/{alone[0]}/" if alone else f"{BASE}/",
+            "Follow the microscope: grids ranked as they come, squares, holes and exposures judged, what comes next, "
+            "and a hand on the brake.", (sessions_router(self),),
         )  # fmt: skip
 
 
