@@ -367,7 +367,7 @@ class Microscope(Protocol):
         ...
 
     def reconnect(self) -> None:
-        """Set up the connection anew."""
+        """Set up the connection anew. Image shift may be at zero after it, whatever it was before."""
         ...
 
     def close(self) -> None:

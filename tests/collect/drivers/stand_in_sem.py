@@ -35,6 +35,7 @@ class StandInSEM:
         self.exposures = {letter: seconds for letter, (_, _, seconds) in SETS.items()}
         self.last, self.saving, self.navigator, self.filling = "R", False, True, 0
         self.rough_limit, self.eucen_failed, self.drift_nm_s = 1e9, 0, 0.05
+        self.measured_um, self.focus_given_up, self.largest_shift_um = 0.0, 0, 1e9
         self._answers = threading.Event()
         self._answers.set()
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -113,7 +114,7 @@ class StandInSEM:
         return self.defocus_um
 
     def _ReportAutoFocus(self):
-        return [self.measured_um, 0]
+        return [self.measured_um, self.focus_given_up] if self.version == "4.2" else self.measured_um
 
     def _GetWaitTaskDrift(self):
         return [self.drift_nm_s, int(self.drift_failed)]
@@ -167,6 +168,8 @@ class StandInSEM:
 
     def _ImageShiftByStageDiff(self, x, y, delay=0.0, adjust=0):
         self.heard += 1
+        if np.hypot(x, y) > self.largest_shift_um:
+            return 1.0  # not done, and no error: a warning in the log
         self.image_shift = [self.image_shift[0] + x, self.image_shift[1] + y]
 
     def _MoveBeamByMicrons(self, x, y):
@@ -234,9 +237,11 @@ class StandInSEM:
 
     def _AutoFocus(self, *rest):
         self.heard += 1
-        if not self.change_limits[0] <= self.target_um - self.defocus_um <= self.change_limits[1]:
-            raise ValueError("Autofocus failed: the change is outside the limits")
-        self.defocus_um, self.measured_um = self.target_um, self.target_um + 0.02
+        self.measured_um = self.target_um + 0.02
+        if self.change_limits[0] <= self.target_um - self.defocus_um <= self.change_limits[1]:
+            self.defocus_um, self.focus_given_up = self.target_um, 0
+        else:
+            self.focus_given_up = 2  # defocus as it was, and no error: a warning in the log
 
     def _DriftWaitTask(self, rate=0.0, unit="0", most=0.0, interval=0.0, failure=0, *rest):
         self.heard += 1

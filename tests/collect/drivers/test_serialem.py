@@ -114,6 +114,23 @@ def test_image_shifts_are_absolute_along_the_stage(sem, scope):
     assert sem.beam_shift == pytest.approx([0.1, 0.1])
 
 
+def test_what_serialem_gave_up_without_an_error_is_a_fault(sem, scope):
+    sem.largest_shift_um = 5.0
+    with pytest.raises(StageFault, match="refused an image shift of 10.0 µm"):
+        scope.set_image_shift(8.0, 6.0)
+    assert sem.image_shift == [0.0, 0.0]
+    scope.set_image_shift(3.0, 0.0)
+    sem.largest_shift_um = 1e9
+    scope.set_image_shift(0.0, 0.0)
+    for why in (-1, 1, 2):  # not measured; given up
+        sem.focus_given_up, given_up = why, sem._AutoFocus
+        sem._AutoFocus = lambda *_: None
+        with pytest.raises(FocusFault, match="autofocus failed"):
+            scope.autofocus(15_000.0)
+        sem._AutoFocus = given_up
+    scope.autofocus(15_000.0)
+
+
 def test_shifts_of_the_beam_never_add_up_beyond_their_limit():
     sem = StandInSEM()
     with closing(sem), guard(serialem.connect, serialem_settings(sem)) as scope:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryogauge.collect.drivers.journal import read_journal
+from cryogauge.collect.drivers.simulated.scope import SimulatedMicroscope
 from cryogauge.collect.screen import orders
 from cryogauge.collect.screen.by_shift import group_holes
 from cryogauge.collect.screen.follow import Followed
@@ -19,6 +20,7 @@ from cryogauge.collect.screen.outlook import time_left, upcoming
 from cryogauge.collect.screen.run import JOURNAL
 from cryogauge.collect.screen.session import Session
 from cryogauge.records import BadInput
+from cryogauge.records.faults import ConnectionLost
 from tests.collect.screen.quick import EYES, Bench, judge, settings
 from tests.collect.screen.test_run import FAULTS, exposed_twice, exposures, places_exposed
 
@@ -174,6 +176,22 @@ def test_a_pause_makes_the_stage_go_there_again(tmp_path, monkeypatch):
     assert any(a == b for a, b in pairwise(places))  # twice the same place, a pause between
     assert max(math.hypot(x % 10 - 5, y % 10 - 5) for _, x, y in places_exposed(tmp_path)) < 0.6
     assert len(exposures(tmp_path)) == 9
+
+
+def test_a_connection_set_up_anew_loses_no_image_shift(tmp_path, monkeypatch):
+    bench, status, asked = Bench(tmp_path), SimulatedMicroscope.status, []
+
+    def lost_now_and_then(driver):
+        asked.append(1)
+        if len(asked) % 3 == 0:
+            raise ConnectionLost("cut")
+        return status(driver)
+
+    monkeypatch.setattr(SimulatedMicroscope, "status", lost_now_and_then)
+    assert bench.run(planned(tmp_path)).finished
+    assert commands(tmp_path)["reconnect"] >= 6
+    assert exposed_twice(tmp_path) == []
+    assert len(sites(tmp_path)) == len(places_exposed(tmp_path)) == 18
 
 
 def test_the_page_tells_places_and_the_end_counts_them(tmp_path):

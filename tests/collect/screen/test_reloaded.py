@@ -1,6 +1,7 @@
 """Grids that came back shifted and turned: their squares and holes are found again, or it is told."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -108,6 +109,47 @@ def test_a_grid_that_stayed_lies_as_it_did(tmp_path):
     assert "grid 1 lies as it did" in bench.said
     assert len(exposures(tmp_path)) == 24
     assert exposed_twice(tmp_path) == []
+
+
+def test_a_grid_that_people_exchanged_during_a_pause_is_brought_back(tmp_path, monkeypatch):
+    bench, paused = Reloading(tmp_path), []
+
+    def pausing(*given):
+        if not paused and len(places_exposed(tmp_path)) == 6:
+            paused.append(orders.pause(tmp_path, "Ada"))
+        return judge(*given)
+
+    def somebody_loads_another(_):
+        bench.scope.driver.load_grid(2)
+        orders.go_on(tmp_path, "Ada")
+
+    monkeypatch.setattr("cryogauge.collect.screen.session.time.sleep", somebody_loads_another)
+    assert bench.run(plan(tmp_path), replace(EYES, judge=pausing)).finished
+    assert "grid 1 is not in the column any more: it is loaded again" in bench.said
+    assert any("lies elsewhere than before" in said for said in bench.said)
+    named = exposures(tmp_path)["exposure"].str.split("/").str[0].astype(int).value_counts().to_dict()
+    assert named == Counter(slot for slot, _, _ in places_exposed(tmp_path)) == {1: 12, 2: 12}
+    assert exposed_twice(tmp_path) == []
+    assert max(off_um(tmp_path)) < 0.7
+
+
+def test_a_grid_exchanged_while_none_was_worked_on_is_loaded_when_it_is_wanted(tmp_path, monkeypatch):
+    bench, judged = Reloading(tmp_path), []
+
+    def pausing(*given):
+        judged.append(1)
+        if len(judged) == 12:  # the last of the first grid
+            orders.pause(tmp_path, "Ada")
+        return judge(*given)
+
+    def somebody_loads_another(_):
+        bench.scope.driver.load_grid(2)
+        orders.go_on(tmp_path, "Ada")
+
+    monkeypatch.setattr("cryogauge.collect.screen.session.time.sleep", somebody_loads_another)
+    assert bench.run(plan(tmp_path), replace(EYES, judge=pausing)).finished
+    assert not any("is not in the column" in said for said in bench.said)
+    assert Counter(slot for slot, _, _ in places_exposed(tmp_path)) == {1: 12, 2: 12}
 
 
 def test_where_pictures_do_not_tell_the_atlas_is_taken_anew_and_that_is_said(tmp_path):

@@ -4,6 +4,7 @@ Names, arguments and returned values are those of SerialEM 4.0 to 4.2 as its pub
 differ between versions both are understood.
 """
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -143,10 +144,14 @@ class SerialEM:
         self._mode = self.modes[name]
 
     def set_image_shift(self, x_um: float, y_um: float) -> None:
-        """See :class:`Microscope`."""
+        """See :class:`Microscope`. A shift beyond SerialEM's own limit is no error there: it is reported, and not done."""
         self._sem("SetImageShift", 0.0, 0.0, fault=StageFault)
         self._image_shift_um = (0.0, 0.0)
-        self._sem("ImageShiftByStageDiff", float(x_um), float(y_um), fault=StageFault)
+        if _first(self._sem("ImageShiftByStageDiff", float(x_um), float(y_um), fault=StageFault)):
+            raise StageFault(
+                f"SerialEM refused an image shift of {math.hypot(x_um, y_um):.1f} µm as too large",
+                "give the limit image_shift_um what SerialEM allows",
+            )
         self._image_shift_um = (x_um, y_um)
 
     def set_beam_shift(self, x_um: float, y_um: float) -> None:
@@ -225,7 +230,10 @@ class SerialEM:
         self._sem("FocusChangeLimits", low_um - now_um, high_um - now_um, fault=FocusFault)
         self._sem("SetTargetDefocus", -defocus_A / 1e4, fault=FocusFault)
         self._sem("AutoFocus", fault=FocusFault)
-        return -1e4 * _first(self._sem("ReportAutoFocus", fault=FocusFault))
+        told = self._sem("ReportAutoFocus", fault=FocusFault)
+        if isinstance(told, list) and told[1:2] and told[1] != 0:  # that it failed, or was given up: no error there
+            raise FocusFault("SerialEM's autofocus failed, or was outside the limits", "focus by hand, or elsewhere")
+        return -1e4 * _first(told)
 
     def wait_for_drift(self, rate_A_s: float) -> float:
         """See :class:`Microscope`."""

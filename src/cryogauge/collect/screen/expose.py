@@ -73,7 +73,7 @@ def expose_hole(
         try:
             lies = session.placement(f"{slot}/{square['square']}")
             for shot, name in missing:
-                session.orders()  # a pause lets people use the microscope: whatever was set is set anew behind it
+                session.orders()  # whatever was set before a pause is set anew behind it
                 shift_um = _go(session, seen, _now(lies, hole), _now(lies, centre or hole))
                 _expose(session, name, shift_um + _offset_um(shot, shots, seen, hole), square, hole)
         except (Retryable, Unsafe) as error:
@@ -207,7 +207,9 @@ def _wanted_A(session: Session) -> float:
 
 
 def _expose(session: Session, name: str, shift_um: np.ndarray, square: dict[str, Any], hole: dict[str, Any]) -> None:
-    """Everything up to the exposure may be tried again; the exposure itself may not."""
+    """Everything up to the exposure may be tried again; the exposure itself may not. Image shift comes last: a
+    connection that was set up anew before has none.
+    """
     scope, plan = session.scope, session.settings.exposures
     wanted_A = _wanted_A(session)
     zero_A = session.focus.zero_A if session.can(Capability.AUTOFOCUS) else 0.0
@@ -215,10 +217,10 @@ def _expose(session: Session, name: str, shift_um: np.ndarray, square: dict[str,
         wanted_A = session.focus.left_A
     elif session.can(Capability.DEFOCUS):
         session.patiently("defocus", lambda: scope.set_defocus(zero_A + wanted_A))
-    if session.can(Capability.IMAGE_SHIFT):
-        session.patiently("image shift", lambda: scope.set_image_shift(float(shift_um[0]), float(shift_um[1])))
     shape = scope.modes[session.settings.modes.exposure].shape_px
     session.ready_to_expose(4.0 * math.prod(shape))
+    if session.can(Capability.IMAGE_SHIFT):
+        session.patiently("image shift", lambda: scope.set_image_shift(float(shift_um[0]), float(shift_um[1])))
     path, told = _files(session, name)
 
     def take() -> dict[str, Any]:

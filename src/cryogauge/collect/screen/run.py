@@ -25,7 +25,7 @@ from cryogauge.collect.screen.page import write_session
 from cryogauge.collect.screen.plan_check import check_plan
 from cryogauge.collect.screen.reloaded import place_grid, place_square
 from cryogauge.collect.screen.rules import why_skip
-from cryogauge.collect.screen.session import Ended, Eyes, Lost, Session, Skipped
+from cryogauge.collect.screen.session import Ended, Exchanged, Eyes, Lost, Session, Skipped
 from cryogauge.collect.screen.settings import SessionSettings, pinned
 from cryogauge.collect.targets.realign import Placement
 from cryogauge.jobs.ledger import Ledger
@@ -153,7 +153,7 @@ def _run(session: Session) -> Ending:
     try:
         for slot in _grids(session):
             _grid(session, slot)
-            if str(slot) not in session.orders().excluded:  # that may be taken back
+            if str(slot) not in session.orders(working=False).excluded:  # that may be taken back
                 session.log.settle("grid", str(slot), {"slot": slot})
             write_session(session)
         session.rounds.finish(session)
@@ -190,7 +190,7 @@ def _grids(session: Session) -> Iterator[int]:
     """Slots in the order in which they are wanted, asked anew after each."""
     visited: set[int] = set()
     while True:
-        orders = session.orders()
+        orders = session.orders(working=False)
         waiting = [slot for slot in session.settings.grids if slot not in visited]
         waiting.sort(key=lambda slot: _place(orders, str(slot)))
         if not waiting:
@@ -205,27 +205,37 @@ def _place(orders: Orders, target: str) -> int:
 
 
 def _grid(session: Session, slot: int) -> None:
+    done = False
+    while not done:
+        try:
+            _look_over(session, slot)
+            done = True
+        except Exchanged as error:
+            session.log.say(f"{error}: it is loaded again")
+        except Skipped as error:
+            return skip(session, str(slot), str(error))
+        except LoaderFault as error:
+            if session.tells(slot, occupied=False):
+                return skip(session, str(slot), f"grid {slot} is skipped: slot {slot} holds no grid.")
+            why = f"the grid loader needs a person: {error}"
+            raise Ended(why, error.hint or "see to it, then run again") from error
+
+
+def _look_over(session: Session, slot: int) -> None:
     log, name = session.log, str(slot)
-    try:
-        _leave_out(session.orders(), name)
-        load(session, slot)
-        if log.result("squares", name) is None:
-            log.say(f"grid {slot} ({session.settings.grids[slot]}): atlas")
-            atlas = take_atlas(session, slot)
-            session.orders()
-            log.do("squares", name, lambda: find_grid_squares(session, slot, atlas))
-            session.placed[name] = Placement()
-        found = log.result("squares", name)
-        if name not in session.placed:
-            found = place_grid(session, slot, found)
-        log.say(f"grid {slot}: {found['found']} squares, {len(found['queue'])} worth a visit")
-        _squares(session, slot, found)
-    except Skipped as error:
-        skip(session, name, str(error))
-    except LoaderFault as error:
-        if _is(session, slot, occupied=False):
-            return skip(session, name, f"grid {slot} is skipped: slot {slot} holds no grid.")
-        raise Ended(f"the grid loader needs a person: {error}", error.hint or "see to it, then run again") from error
+    _leave_out(session.orders(working=False), name)
+    load(session, slot)
+    if log.result("squares", name) is None:
+        log.say(f"grid {slot} ({session.settings.grids[slot]}): atlas")
+        atlas = take_atlas(session, slot)
+        session.orders()
+        log.do("squares", name, lambda: find_grid_squares(session, slot, atlas))
+        session.placed[name] = Placement()
+    found = log.result("squares", name)
+    if name not in session.placed:
+        found = place_grid(session, slot, found)
+    log.say(f"grid {slot}: {found['found']} squares, {len(found['queue'])} worth a visit")
+    _squares(session, slot, found)
 
 
 def load(session: Session, slot: int) -> None:
@@ -235,7 +245,7 @@ def load(session: Session, slot: int) -> None:
     session.placed = {target: lies for target, lies in session.placed.items() if target.split("/")[0] != str(slot)}
     if session.can(Capability.LOAD):
         session.loaded, known = 0, session.log.begun("tile", f"{slot}/0")
-        if not (known and _is(session, slot, loaded=True)):
+        if not (known and session.tells(slot, loaded=True)):
             session.log.renew(LOAD, str(slot), {"slot": slot})  # tiles from before it may show it elsewhere
         session.log.say(f"loading grid {slot} ({session.settings.grids[slot]})")
         session.patiently("load", lambda: session.scope.load_grid(slot))
@@ -244,14 +254,6 @@ def load(session: Session, slot: int) -> None:
     elif len(session.settings.grids) > 1:
         raise Ended("the microscope cannot change grids", "give one grid to a session, and load it by hand")
     session.loaded, session.focus = slot, Focus()
-
-
-def _is(session: Session, slot: int, **state: bool) -> bool:
-    """Whether the loader says of a slot that it is ``occupied``, or ``loaded``, or not."""
-    with suppress(CryogaugeError):
-        here = [each for each in session.scope.slots() if each.number == slot]
-        return any(getattr(each, name) is value for each in here for name, value in state.items())
-    return False
 
 
 def _squares(session: Session, slot: int, found: dict[str, Any]) -> None:

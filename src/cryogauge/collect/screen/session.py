@@ -47,6 +47,10 @@ class Skipped(CryogaugeError):
     """A target is left out; the message says why."""
 
 
+class Exchanged(CryogaugeError):
+    """The grid that is worked on is not in the column any more; it is to be loaded again."""
+
+
 def _judged(image: NDArray[np.floating], pixel_size_A: float, settings: JudgeSettings) -> dict[str, Any]:
     judged = judge_exposure(Judgeable(np.asarray(image, np.float32), pixel_size_A), settings)
     step_A = pixel_size_A * max(image.shape) / max(judged.picture.shape)
@@ -157,24 +161,44 @@ class Session:
             raise Ended(f"the microscope does not answer: {lost}", "see to the microscope program, then run again")
         raise lost
 
-    def orders(self) -> Orders:
+    def tells(self, slot: int, **state: bool) -> bool:
+        """Whether the loader says of a slot that it is ``occupied``, or ``loaded``, or not."""
+        with suppress(CryogaugeError):
+            here = [each for each in self.scope.slots() if each.number == slot]
+            return any(getattr(each, name) is value for each in here for name, value in state.items())
+        return False
+
+    def orders(self, *, working: bool = True) -> Orders:
         """What people want; waits while the session is paused.
+
+        A pause lets people use the microscope: what was known of stage, focus and settling is not known after it.
+
+        Parameters
+        ----------
+        working
+            Whether the grid in the column is being worked on.
 
         Raises
         ------
         Ended
             When somebody stopped it.
+        Exchanged
+            When after a pause the loader does not say any more that the grid which is worked on is in the column.
         """
         orders = read_orders(self.folder)
-        if orders.paused and not orders.stopped:
+        if was_paused := bool(orders.paused) and not orders.stopped:
             self.log.say(f"paused by {orders.paused}")
             while orders.paused and not orders.stopped and not self.scope.control.cancelled.is_set():
                 time.sleep(_PAUSE_S)
                 orders = read_orders(self.folder)
             self.log.say("the pause is over")
-            self.aside_um = None  # somebody may have moved the stage
+            self.aside_um, self.at_um, self.far, self.focus = None, (math.inf, math.inf), True, Focus()
         if orders.stopped:
             raise Ended(f"stopped by {orders.stopped}", "run again to go on")
+        if was_paused and self.loaded and self.can(Capability.LOAD) and not self.tells(self.loaded, loaded=True):
+            gone, self.loaded = self.loaded, 0
+            if working:
+                raise Exchanged(f"grid {gone} is not in the column any more")
         return orders
 
     def ready_to_expose(self, picture_bytes: float) -> None:

@@ -306,7 +306,7 @@ class SimulatedMicroscope:
     def reconnect(self) -> None:
         """See :class:`Microscope`."""
         self._control.wait(self.simulation.costs.reconnect_s)
-        self._lost = False
+        self._lost, self._image_shift_um = False, (0.0, 0.0)  # as of drivers that prepare the program anew
 
     def close(self) -> None:
         """Let go of the memory's file."""
