@@ -23,6 +23,8 @@ from cryogauge.records import BadInput
 _TILE_A = 900.0  # wide enough that Thon rings of 3 µm at 4 Å are three samples apart
 _TILES_PX = (256, 320, 384, 512, 640, 768, 1024)
 _COARSEST_A, _FINEST_A = 30.0, 3.0
+#: Highest frequency that is looked at, in cycles a pixel.
+FINEST_CYCLES_PX = 0.46
 _SECTORS = 18
 _GRID = 1.006  # step of the search, a factor
 _MOST_ASTIGMATISM = 0.3  # of the defocus
@@ -180,7 +182,7 @@ def _sector_rings(power: TilePower) -> tuple[NDArray[np.float64], NDArray[np.flo
     ring = np.hypot(fy, fx).round().astype(int)
     sector = (np.round(np.arctan2(fy, fx) % np.pi / (np.pi / _SECTORS)).astype(int)) % _SECTORS
     first = max(int(edge * pixel / _COARSEST_A), 3)
-    last = min(int(edge * pixel / _FINEST_A), int(0.46 * edge))
+    last = min(int(edge * pixel / _FINEST_A), int(FINEST_CYCLES_PX * edge))
     # the axes hold what the tiles' edges and the camera's seams leave
     within = (ring >= first) & (ring < last) & (np.abs(fx) > 0.5) & (np.abs(fy) > 0.5)
     width = max(last - first, 0)

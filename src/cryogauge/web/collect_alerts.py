@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from cryogauge.collect.screen.follow import Followed
+from cryogauge.collect.screen.rules import fits_looked_for
 from cryogauge.web.collect_classes import class_alerts
 
 _ALIKE = 6  # exposures after one another that are poor, or lost, call for somebody
@@ -66,7 +67,8 @@ def _poor(followed: Followed) -> Iterable[str]:
     """A sentence on exposures that are all poor of late."""
     good_A = followed.about().get("skip", {}).get("good_resolution_A", 8.0)
     latest = list(islice(reversed(followed.rows.values()), _ALIKE))
-    if len(latest) == _ALIKE and not any(row["ctf_resolution_A"] <= good_A for row in latest):
+    fits = fits_looked_for(latest)
+    if len(fits) == _ALIKE and not any(fit_A <= good_A for _, fit_A in fits):
         said = str(latest[0].get("said", ""))[:200]
         yield f"None of the last {_ALIKE} exposures fits to {good_A:g} Å or better. The last one: {said}"
 

@@ -116,7 +116,7 @@ def test_image_shifts_are_absolute_along_the_stage(sem, scope):
 
 def test_what_serialem_gave_up_without_an_error_is_a_fault(sem, scope):
     sem.largest_shift_um = 5.0
-    with pytest.raises(StageFault, match="refused an image shift of 10.0 µm"):
+    with pytest.raises(StageFault, match=r"refused an image shift of 10\.0 µm"):
         scope.set_image_shift(8.0, 6.0)
     assert sem.image_shift == [0.0, 0.0]
     scope.set_image_shift(3.0, 0.0)

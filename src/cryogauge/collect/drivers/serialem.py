@@ -144,7 +144,7 @@ class SerialEM:
         self._mode = self.modes[name]
 
     def set_image_shift(self, x_um: float, y_um: float) -> None:
-        """See :class:`Microscope`. A shift beyond SerialEM's own limit is no error there: it is reported, and not done."""
+        """See :class:`Microscope`. A shift beyond SerialEM's own limit is no error there, it is not done."""
         self._sem("SetImageShift", 0.0, 0.0, fault=StageFault)
         self._image_shift_um = (0.0, 0.0)
         if _first(self._sem("ImageShiftByStageDiff", float(x_um), float(y_um), fault=StageFault)):

@@ -36,7 +36,7 @@ EXPOSURE_COLUMNS = (
     "score", "exposure", "kind", "flags", "said", *(f"part_{name}" for name in PARTS), *INDICATORS,
     *(f"p_{name}" for name in MICROGRAPH_CLASSES), "seconds", "path",
 )  # fmt: skip
-_CTF_PIXEL_A = 4.0  # coarser pixels show no rings to speak of
+CTF_PIXEL_A = 4.0  # in coarser pixels no contrast transfer is looked for: they show no rings to speak of
 _SMALLEST_A = 40.0  # across: smaller dark spots are noise, not particles
 #: Where a measure begins to cost, and where it costs most: the factor that is left falls straight between them.
 LIMITS = {
@@ -168,7 +168,7 @@ def judge_exposure(exposure: Exposure, settings: JudgeSettings, fit: AstigmaticF
     particles = find_particles(picture, shunned | contamination) if contamination.any() else first
     pixel = exposure.pixel_size_A
     power = None
-    if pixel <= _CTF_PIXEL_A and not exposure.picture:
+    if pixel <= CTF_PIXEL_A and not exposure.picture:
         power = tile_power(exposure.image, pixel)
         lens = {
             "voltage_kV": settings.voltage_kV, "cs_mm": settings.cs_mm,

@@ -1,9 +1,12 @@
 """Whether a microscope can do what a session plans, asked before anything moves."""
 
+import math
 from dataclasses import asdict
 
+from cryogauge.collect.judge.judge import CTF_PIXEL_A
 from cryogauge.collect.screen.by_shift import check_reach
 from cryogauge.collect.screen.session import Session
+from cryogauge.imaging.ctf_astigmatic import FINEST_CYCLES_PX
 from cryogauge.records import BadInput
 from cryogauge.records.microscope import Capability
 
@@ -14,7 +17,8 @@ def check_plan(session: Session) -> None:
     Raises
     ------
     BadInput
-        For a mode that is not there, dose or defocus outside the limits, movies that are not saved, holes out of reach.
+        For a mode that is not there, dose or defocus outside the limits, movies that are not saved, fits
+        that pixels are too coarse for, holes out of reach.
     """
     scope, plan = session.scope, session.settings.exposures
     for use, mode in asdict(session.settings.modes).items():
@@ -36,4 +40,16 @@ def check_plan(session: Session) -> None:
         )
     if plan.frames and not session.can(Capability.FRAMES):
         raise BadInput("the microscope does not save movies", "leave exposures: frames out")
+    pixel_A, good_A = scope.modes[session.settings.modes.exposure].pixel_size_A, session.settings.skip.good_resolution_A
+    if pixel_A > CTF_PIXEL_A:
+        session.log.say(
+            f"exposures have {pixel_A:g} Å a pixel: contrast transfer is not looked for above {CTF_PIXEL_A:g}, and "
+            "nothing is skipped by it"
+        )
+    elif good_A < pixel_A / FINEST_CYCLES_PX:
+        raise BadInput(
+            f"skip: good_resolution_A is {good_A:g}, but with {pixel_A:g} Å a pixel no contrast transfer is seen to "
+            f"better than {pixel_A / FINEST_CYCLES_PX:.1f} Å: every grid would be skipped",
+            f"give {math.ceil(1.3 * pixel_A / FINEST_CYCLES_PX)}, or a finer mode",
+        )
     check_reach(session)

@@ -13,6 +13,7 @@ from cryogauge.collect.judge.judge import worth_of_ice
 from cryogauge.collect.screen.coverage import grid_coverage, number, power_scale
 from cryogauge.collect.screen.ice_map import GridIce, grid_ice, ice_path_nm
 from cryogauge.collect.screen.log import Key
+from cryogauge.collect.screen.rules import fits_looked_for
 
 COLUMNS = (
     "score", "slot", "grid", "squares_score", "holes_score", "exposures_score", "squares_found", "squares_seen",
@@ -88,12 +89,12 @@ def _row(
     why = _done(steps, "skip", str(slot))
     if math.isnan(score) and _done(steps, "grid", str(slot)) is not None:
         score = 0.0
-    fits = [float(row["ctf_resolution_A"]) for row in rows]
+    fits = [fit_A for _, fit_A in fits_looked_for(rows)]
     return {
         "score": score, "slot": slot, "grid": name, "squares_score": squares_score, "holes_score": holes_score,
         "exposures_score": exposures_score, "squares_found": found["found"] if found else 0,
         "squares_seen": len(seen), "exposures": len(rows),
-        "median_fit_A": float(np.median(np.nan_to_num(fits, nan=math.inf))) if fits else math.nan,
+        "median_fit_A": float(np.median(fits)) if fits else math.nan,
         "note": why["why"] if why else "",
         "ice_nm": math.nan if ice is None else ice.median_nm, "ice_score": math.nan if ice is None else ice.worth,
         **particles,

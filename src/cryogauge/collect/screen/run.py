@@ -274,11 +274,11 @@ def _squares(session: Session, slot: int, found: dict[str, Any]) -> None:
             skip(session, f"{slot}/{number}", why)
             continue
         done += _square(session, slot, square)
-        fits = [row["ctf_resolution_A"] for row in judge_exposures(session, str(slot))]
+        rows = judge_exposures(session, str(slot))
         if (
             by_number
             and done < session.settings.squares.count
-            and (why := why_skip(fits, session.settings.skip, "grid"))
+            and (why := why_skip(rows, session.settings.skip, "grid"))
         ):
             raise Skipped(f"the rest of grid {slot} is skipped: {why}")
 
@@ -317,8 +317,7 @@ def _holes(session: Session, slot: int, square: dict[str, Any], seen: dict[str, 
         orders = session.orders()
         _leave_out(orders, str(slot))
         _leave_out(orders, target)
-        fits = [row["ctf_resolution_A"] for row in judge_exposures(session, target)]
-        if why := why_skip(fits, session.settings.skip, "square"):
+        if why := why_skip(judge_exposures(session, target), session.settings.skip, "square"):
             raise Skipped(f"the rest of square {target} is skipped: {why}")
         session.rounds.look(session)
         try:

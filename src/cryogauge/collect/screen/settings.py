@@ -82,14 +82,15 @@ class SkipRules:
 
     An exposure is good when its contrast transfer fits to ``good_resolution_A``. With a uniform prior, the share of
     good ones in a square (grid) is below ``square_share`` (``grid_share``) with some probability; from
-    ``square_confidence`` (``grid_confidence``) on, the rest is skipped.
+    ``square_confidence`` (``grid_confidence``) on, the rest is skipped: see
+    :func:`cryogauge.collect.screen.rules.why_skip`.
     """
 
     good_resolution_A: float = 8.0
     square_share: float = 0.3
     square_confidence: float = 0.75
-    grid_share: float = 0.15
-    grid_confidence: float = 0.85
+    grid_share: float = 0.2
+    grid_confidence: float = 0.75
 
 
 @dataclass(frozen=True)
