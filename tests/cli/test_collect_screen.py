@@ -51,6 +51,7 @@ def test_a_grid_is_screened_and_an_empty_slot_told(app, tmp_path):
     screened, empty = said["grids"]
     assert (screened["slot"], screened["exposures"], empty["slot"], empty["exposures"]) == (4, 2, 5, 0)
     assert 0 < screened["score"] <= 1
+    assert empty["score"] is None
     taken = pd.read_csv(tmp_path / "out" / "exposures.csv")
     # bright holes of vitreous ice show their rings, and where focus was set they are
     assert (taken["ctf_resolution_A"] < 12).all()
@@ -99,7 +100,7 @@ def test_a_kill_leaves_the_microscope_safe(tmp_path):
         assert process.wait(60) == 130
     state = json.loads((tmp_path / "memory").read_text().splitlines()[-1])["state"]
     assert (state["mode"], state["_image_shift_um"]) == ("atlas", [0.0, 0.0])
-    assert "interrupted" in (out / "session.log").read_text().splitlines()[-1]
+    assert "interrupted by SIGTERM" in (out / "session.log").read_text().splitlines()[-1]
 
 
 def test_a_wrong_session_is_a_wrong_call(app, tmp_path):

@@ -30,7 +30,7 @@ def screen(
     Run it again after a stop, a crash or a kill: it goes on where it was, and exposes no place twice. It writes
     grids.csv, exposures.csv, classes.csv, report.html and session.log, whose last line says why it ended. Exits with 1
     when the session stopped before it was finished. Ctrl-C, a kill (SIGTERM) and the end of the terminal (SIGHUP,
-    unless started by nohup) leave the microscope safe and say why.
+    unless started by nohup) leave the microscope safe, say why, and exit with 130.
     """
     from cryogauge.classes.on_the_fly import class_eye
     from cryogauge.collect.screen.page import GRIDS
@@ -52,8 +52,8 @@ def screen(
 def _end_as_by_ctrl_c() -> None:
     """A system that shuts down and a connection that breaks must not leave a beam on the specimen."""
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
 
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         number = getattr(signal, name, None)

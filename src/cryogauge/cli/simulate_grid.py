@@ -38,7 +38,9 @@ def grid(
         typer.Option("--pattern", metavar="NAME", help="Holes: R1.2/1.3 (diameter/gap), H0.3/0.3 (hexagonal), lacey."),
     ] = "R1.2/1.3",
     foil: Annotated[Literal["carbon", "gold"], typer.Option("--foil", help="What the foil is made of.")] = "carbon",
-    ice: Annotated[float, typer.Option("--ice", metavar="NM", help="Thickness of the ice in a usual hole in nm.")] = 40,
+    ice: Annotated[
+        float, typer.Option("--ice", metavar="NM", help="Thickness of ice in nm away from bars; near them it is more.")
+    ] = 40,
     contamination: Annotated[
         float, typer.Option("--contamination", metavar="X", help="Ice crystals, ethane and dust; 1 is usual.")
     ] = 1.0,

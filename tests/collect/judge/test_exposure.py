@@ -82,3 +82,9 @@ def test_a_file_of_another_kind_is_no_exposure(tmp_path):
     (tmp_path / "session.yaml").write_text("driver: simulated")
     with pytest.raises(BadInput, match="is no exposure"):
         read_exposure(tmp_path / "session.yaml")
+
+
+def test_a_tomogram_is_no_movie(image, tmp_path):
+    write_mrc(tmp_path / "tomogram.mrc", np.stack([image] * 4), 13.5)
+    with pytest.raises(BadInput, match=r"4 images of 13\.5 Å a pixel: it is a volume or a series"):
+        read_exposure(tmp_path / "tomogram.mrc")

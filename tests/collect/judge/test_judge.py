@@ -77,6 +77,22 @@ def test_a_pixel_too_coarse_for_rings_is_weighed_as_none_but_has_its_lengths(set
     assert coarse["particle_diameter_A"] > 0
 
 
+def test_where_ice_is_measured_nothing_is_called_empty(monkeypatch):
+    said = Opinion("empty", np.array([0.1, 0.05, 0.05, 0.7, 0.05, 0.05]), 0.2)
+    assert tuple(MICROGRAPH_CLASSES)[3] == "empty"
+    monkeypatch.setattr("cryogauge.collect.judge.judge.classify", lambda *_: said)
+    seen = Exposure(micrograph(), PIXEL_A)
+    bare = judge_exposure(seen, JudgeSettings())
+    assert bare.row["kind"] == "empty"
+    counts = bare.row["mean_counts"]
+    iced = judge_exposure(seen, JudgeSettings(vacuum_counts=1.3 * counts))
+    assert iced.row["ice_thickness_nm"] > 50
+    assert (iced.row["kind"], iced.row["p_empty"]) == ("unsure", 0.0)
+    assert "empty" not in iced.flags
+    assert iced.row["p_great"] == pytest.approx(1 / 3)
+    assert judge_exposure(seen, JudgeSettings(vacuum_counts=1.01 * counts)).row["kind"] == "empty"
+
+
 def test_great_thumbnails_are_worth_much_and_empty_and_crystalline_ones_little(thumbnails):
     for row in thumbnails["great"]:
         assert row["score"] > 0.7

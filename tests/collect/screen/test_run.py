@@ -170,6 +170,32 @@ def test_an_empty_slot_is_left_out(tmp_path):
     bench = Bench(tmp_path)
     assert bench.run(replace(wanted, grids={3: "none", 1: "one"})).finished
     assert "grid 3 is skipped: slot 3 holds no grid." in bench.said
+    assert math.isnan(pd.read_csv(tmp_path / "grids.csv").set_index("slot").loc[3, "score"])
+
+
+def test_holes_that_the_stage_may_not_reach_are_not_planned(tmp_path):
+    wanted = settings(tmp_path, {1: 0.9}, squares={"count": 30}, holes={"count": 4, "strategy": "spread"})
+    edge_um = 207.0  # the last squares reach from 170 to 230 µm
+    limits = replace(wanted.microscope.limits, x_um=(-1000.0, edge_um))
+    bench = Bench(tmp_path)
+    assert bench.run(replace(wanted, microscope=replace(wanted.microscope, limits=limits))).finished
+    assert not any("given up" in said for said in bench.said)
+    places = [x for _, x, _ in places_exposed(tmp_path)]
+    assert 195 < max(places) < edge_um + 1
+
+
+def test_a_square_whose_holes_are_all_beyond_the_limits_is_skipped_and_that_is_said(tmp_path):
+    wanted = settings(tmp_path, {1: 0.9}, squares={"count": 30})
+    limits = replace(wanted.microscope.limits, x_um=(-1000.0, 201.0))
+
+    def right_half(picture, pixel_size_A):
+        found = EYES.holes(picture, pixel_size_A)
+        return replace(found, table=found.table[found.table["x_px"] > 75])
+
+    bench = Bench(tmp_path)
+    bench.run(replace(wanted, microscope=replace(wanted.microscope, limits=limits)), replace(EYES, holes=right_half))
+    assert any("targets lie outside the limits of the stage" in said for said in bench.said)
+    assert not any("given up" in said for said in bench.said)
 
 
 def test_a_full_disk_stops_it_before_anything_is_exposed(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from scipy.spatial import KDTree
 
 from cryogauge.collect.targets.hole_kinds import COLUMNS
 from cryogauge.collect.targets.holes import find_holes
+from cryogauge.records import BadInput
 from tests.collect.targets.grids import holes
 
 
@@ -131,6 +132,8 @@ def test_ice_is_as_thick_as_its_absorption_says():
     assert inner["ice_nm"].median() == pytest.approx(50, abs=4)
     bare = find_holes(holes((200, 220), inside=400.0, foil=250.0)[0], vacuum=400.0).table
     assert bare["why"].str.contains("no ice").mean() > 0.3
+    with pytest.raises(BadInput, match="bare beam is given as 20, but holes have 399"):
+        find_holes(holes((200, 220), inside=400.0, foil=250.0)[0], vacuum=20.0)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -98,3 +98,12 @@ def test_equal_groups_are_of_equal_number_and_in_order(values, groups):
 def test_a_choice_that_cannot_be_made_is_refused(strategy, count, by):
     with pytest.raises(BadInput):
         choose(table().assign(kind="whole"), strategy, count, by=by)
+
+
+@pytest.mark.parametrize("strategy", ["clusters", "groups"])
+def test_nothing_is_grouped_by_what_is_not_known(strategy):
+    with pytest.raises(BadInput, match="nothing is known of 'ice_nm'"):
+        choose(table().assign(ice_nm=np.nan), strategy, 3, by="ice_nm")
+    known = table().assign(ice_nm=np.nan)
+    known.loc[known.index[:4], "ice_nm"] = 30.0
+    assert len(choose(known, strategy, 3, by="ice_nm"))

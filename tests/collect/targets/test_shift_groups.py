@@ -72,6 +72,23 @@ def test_places_of_a_session_go_to_the_navigator_in_groups(tmp_path):
     assert told == {"h0": "1", "h1": "1", "h2": "2", "h4": None, "square": None}
 
 
+def test_points_of_a_navigator_that_are_to_be_acquired_are_grouped():
+    rows = [
+        {"place": f"p{n}", "grid": "g", "kind": "point", "stage_x_um": 2.0 * n, "stage_y_um": 0.0, "registration": 1,
+         "extra": '{"HoleArray": "9 3 0"}' if n == 2 else "{}"}
+        for n in range(5)
+    ]  # fmt: skip
+    acquire = [
+        {"subject_kind": "place", "subject": f"p{n}", "label": "acquire", "value": "0" if n == 3 else "1"}
+        for n in range(4)
+    ]
+    session = CollectionSession(
+        About(title="g"), session_table("grids", [{"grid": "g"}]), session_table("images", []),
+        session_table("places", rows), session_table("labels", acquire), session_table("measurements", []),
+    )  # fmt: skip
+    assert grouped_places(session, 5.0) == {"p0": 1, "p1": 1}  # 2 is several, 3 is not wanted, of 4 nothing is said
+
+
 def test_what_cannot_be_grouped():
     with pytest.raises(BadInput, match="reaches nothing"):
         shift_groups(np.zeros((1, 2)), 0.0)

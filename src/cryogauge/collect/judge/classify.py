@@ -89,9 +89,20 @@ def classify(picture: NDArray[np.generic], model: Path | None = None) -> Opinion
     logits = opinions(network, [np.asarray(picture, dtype=np.float32)])[0] / temperature
     probability = np.exp(logits - logits.max())
     probability /= probability.sum()
+    return opinion_of(probability)
+
+
+def opinion_of(probability: NDArray[np.float64]) -> Opinion:
+    """What probabilities ``(class,)`` that add up to 1 say."""
     usable = float(probability[:_USABLE].sum()) > 0.5
     number = int(probability[:_USABLE].argmax()) if usable else _USABLE + int(probability[_USABLE:].argmax())
     return Opinion(tuple(MICROGRAPH_CLASSES)[number], probability, float(probability @ np.array(WORTH)))
+
+
+def without(kind: str, opinion: Opinion) -> Opinion:
+    """An opinion where it is known that an exposure is not of a class."""
+    probability = np.where(np.array(list(MICROGRAPH_CLASSES)) == kind, 0.0, opinion.probability)
+    return opinion_of(probability / max(float(probability.sum()), 1e-9))
 
 
 def opinions(network: "nn.Module", pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from cryogauge.io.tilts.movies import MOVIE_SUFFIXES, is_eer, open_movie
 from cryogauge.io.voxel import check_given, voxel_size
 from cryogauge.records import BadInput
 
+_COARSEST_MOVIE_A = 10.0  # a pixel; stacks of coarser ones are volumes and tilt series
 #: Files that a folder of exposures may hold.
 EXPOSURE_SUFFIXES = (*MOVIE_SUFFIXES, *PICTURE_SUFFIXES)
 
@@ -71,8 +72,13 @@ def read_exposure(path: str | Path, *, pixel_size_A: float | None = None, gain: 
         raise BadInput(f"{path} is no exposure cryogauge reads", f"known are {' '.join(EXPOSURE_SUFFIXES)}")
     movie = open_movie(path)
     size = _pixel_size_A(path, pixel_size_A)
-    reference = read_gain(gain, movie.shape) if gain is not None else None
     count = len(movie)
+    if count > 1 and size > _COARSEST_MOVIE_A:
+        raise BadInput(
+            f"{path} has {count} images of {size:.3g} Å a pixel: it is a volume or a series, not a movie",
+            "give micrographs or movies; tomograms are for cryogauge score",
+        )
+    reference = read_gain(gain, movie.shape) if gain is not None else None
     if count == 1:
         image = np.array(movie[0], dtype=np.float32)
         return _checked(Exposure(image if reference is None else image * reference, size), path)

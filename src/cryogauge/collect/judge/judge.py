@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cryogauge.collect.judge.classify import Opinion, classify, small_picture
+from cryogauge.collect.judge.classify import Opinion, classify, small_picture, without
 from cryogauge.collect.judge.ctffind import ctffind
 from cryogauge.collect.judge.doubt import count_doubt
 from cryogauge.collect.judge.exposure import Exposure
@@ -183,6 +183,8 @@ def judge_exposure(exposure: Exposure, settings: JudgeSettings, fit: AstigmaticF
         "pixel_size_A": pixel, "frames": exposure.frames,
         "contamination_fraction": float(contamination.mean()), "carbon_fraction": float(carbon.mean()),
     }  # fmt: skip
+    if values["ice_thickness_nm"] > LIMITS["no_ice_nm"][0]:
+        opinion = without("empty", opinion)
     crystalline = min(_left("ice_ring", values["ice_ring"]), _left("ice_spots", values["ice_spots"])) < 0.8
     spots = particles
     if fit is not None and power is not None:

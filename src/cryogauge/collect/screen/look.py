@@ -157,8 +157,13 @@ def look_at_square(session: Session, slot: int, square: dict[str, Any]) -> dict[
     if table.empty or not table["target"].any():
         why = found.note or (f"none of its {len(table)} holes is a target" if len(table) else "no holes were found")
         raise Skipped(f"square {name} is skipped: {why}.")
-    targets = table[table["target"].astype(bool)]
-    queue = in_order(targets, session.settings.holes, session.settings.seed + int(square["square"]))
+    targets, limits = table[table["target"].astype(bool)], session.scope.limits
+    now_um = lies.now_um(targets[["x_um", "y_um"]].to_numpy(float))
+    lowest, highest = np.transpose([limits.x_um, limits.y_um])
+    reached = targets[((lowest <= now_um) & (now_um <= highest)).all(axis=1)]
+    if reached.empty:
+        raise Skipped(f"square {name} is skipped: its {len(targets)} targets lie outside the limits of the stage.")
+    queue = in_order(reached, session.settings.holes, session.settings.seed + int(square["square"]))
     told = ["hole", "x_um", "y_um", "x_px", "y_px", "diameter_px", "score", "brightness", "bright", "why",
             "weight", "chosen_because"]  # fmt: skip
     return {

@@ -30,7 +30,7 @@ def rank_grids(grids: Mapping[int, str], steps: Mapping[Key, Entry], rows: Seque
     The score is what a target taken blindly promises: the share of the atlas's squares that are worth a visit, times
     the mean over the squares visited of the share of targets among their holes times the mean score of their
     exposures. Squares and exposures are weighed by the cluster that they stand for. A grid that was given up before it
-    had an exposure scores 0; one that was not reached has no score.
+    had an exposure scores 0; one that was not reached, or whose slot is empty, has no score.
 
     Parameters
     ----------
@@ -87,7 +87,8 @@ def _row(
         exposures_score = math.nan
     score = squares_score * holes_score * exposures_score
     why = _done(steps, "skip", str(slot))
-    if math.isnan(score) and _done(steps, "grid", str(slot)) is not None:
+    there = why is None or not why.get("no_grid")
+    if math.isnan(score) and there and _done(steps, "grid", str(slot)) is not None:
         score = 0.0
     fits = [fit_A for _, fit_A in fits_looked_for(rows)]
     return {

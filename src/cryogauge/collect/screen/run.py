@@ -106,7 +106,8 @@ def screen(
         except BaseException as error:
             why = f"ended by an error of the program: {type(error).__name__}: {error}"
             if isinstance(error, KeyboardInterrupt):
-                why = "was interrupted from the keyboard. Run again to go on."
+                by = f"by {error.args[0]}" if error.args else "from the keyboard"
+                why = f"was interrupted {by}. Run again to go on."
             with suppress(Exception):
                 _end(session, False, f"The session {why}")
             raise
@@ -216,7 +217,7 @@ def _grid(session: Session, slot: int) -> None:
             return skip(session, str(slot), str(error))
         except LoaderFault as error:
             if session.tells(slot, occupied=False):
-                return skip(session, str(slot), f"grid {slot} is skipped: slot {slot} holds no grid.")
+                return skip(session, str(slot), f"grid {slot} is skipped: slot {slot} holds no grid.", no_grid=True)
             why = f"the grid loader needs a person: {error}"
             raise Ended(why, error.hint or "see to it, then run again") from error
 
@@ -335,8 +336,8 @@ def _leave_out(orders: Orders, target: str) -> None:
         raise Skipped(f"{what} {target} is skipped: left out by {orders.excluded[target]}.")
 
 
-def skip(session: Session, target: str, why: str) -> None:
-    """Write down and say why a grid or square is left out, or the rest of it."""
+def skip(session: Session, target: str, why: str, *, no_grid: bool = False) -> None:
+    """Write down and say why a grid or square is left out, or the rest of it; or that there is none."""
     if session.log.result("skip", target) is None:
-        session.log.do("skip", target, lambda: {"why": why})
+        session.log.do("skip", target, lambda: {"why": why, "no_grid": no_grid})
         session.log.say(why)

@@ -18,6 +18,7 @@ from cryogauge.records import BadInput
 from cryogauge.records.microscope import Settings
 
 _HINT = "see the how-to on screening grids"
+_LEAST_DEFOCUS_A = 500.0  # whoever gives less than this at most means µm
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,8 @@ class SessionSettings:
              min(self.squares.count, self.holes.count, self.exposures.per_hole, self.squares.groups,
                  self.holes.groups) >= 1),
             ("the defocus is no range [lowest, highest]", low <= high),
+            ("the defocus is in Å, positive for underfocus, such as [10000, 20000]",
+             low >= 0 and high >= _LEAST_DEFOCUS_A),
             ("the dose is no number above 0",
              dose is None or (isinstance(dose, (int, float)) and 0 < dose < math.inf)),
             ("the atlas covers nothing, or no end of it",
@@ -214,7 +217,8 @@ class SessionSettings:
              min(self.pace.most_wait_s, self.pace.focus_every_um, self.pace.focus_within_A, self.faults.wait_s) >= 0),
             ("the mean free path of ice is no number above 0",
              path_nm is None or (isinstance(path_nm, (int, float)) and 0 < path_nm < math.inf)),
-            ("the lens has no voltage or no spherical aberration", self.judge.voltage_kV > 0 and self.judge.cs_mm >= 0),
+            ("the voltage is in kV, such as 300, or the spherical aberration is negative",
+             self.judge.voltage_kV >= 20 and self.judge.cs_mm >= 0),
             ("a command is tried less than once", self.faults.tries >= 1 and self.faults.in_a_row >= 1),
         ):  # fmt: skip
             if not right:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from cryogauge.collect.targets.circles import SIDES, steps_around
 from cryogauge.collect.targets.ice import ice_from_vacuum_nm
 from cryogauge.collect.targets.surroundings import look_around
+from cryogauge.records import BadInput
 
 #: Columns of the table of holes.
 COLUMNS = (
@@ -22,6 +23,8 @@ _OFF = 5.0
 #: Part of a hole's usual step at its rim below which two sides next to each other have none, and errors of a step by
 #: which that must be sure.
 _OPEN, _SURE = 0.25, 3.0
+#: Holes this many times as bright as the bare beam are given another's grey value: ice and noise leave less.
+_BRIGHTER = 1.2
 #: Ice in which particles are seen, nm: below and above, a hole is worth less.
 _ICE_NM = (10.0, 100.0)
 
@@ -73,6 +76,11 @@ def judge_holes(
     cut = np.any((xy < radius_px - 0.5) | (xy > np.array([nx, ny]) - radius_px - 0.5), axis=1)
     torn = _torn(image, xy, radius_px, sign, usual_spread)
     buried = np.asarray(bar_px < -radius_px * factor + 1)
+    if vacuum and float(np.median(level)) > _BRIGHTER * vacuum:
+        raise BadInput(
+            f"the grey value of the bare beam is given as {vacuum:g}, but holes have {float(np.median(level)):.4g}",
+            "give it as this image has it, the camera's offset taken off both",
+        )
     ice = ice_from_vacuum_nm(level, vacuum, mean_free_path_nm) if vacuum else np.full(len(xy), np.nan)
     diameter = 2 * radius_px * factor
     rows = []

@@ -54,7 +54,7 @@ def choose(
     Raises
     ------
     BadInput
-        For an unknown strategy, a column that is unknown or holds no numbers, or numbers below 1.
+        For an unknown strategy, a column that is unknown or holds no numbers at all, or numbers below 1.
     """
     if strategy not in STRATEGIES:
         raise BadInput(f"no strategy is called {strategy!r}", f"one of: {', '.join(STRATEGIES)}")
@@ -80,6 +80,10 @@ def choose(
         why = ["at random"] + ["one of the nearest to one at random"] * (len(order) - 1)
         return _chosen(usable, order, np.full(len(usable), -1), why)
     values = usable[by].to_numpy(float)
+    if not np.isfinite(values).any():
+        raise BadInput(
+            f"nothing is known of {by!r}", "ice_nm needs the grey value of vacuum, sizes in µm need the pixel size"
+        )
     made = natural_groups(values, groups) if strategy == "clusters" else equal_groups(values, groups)
     order = (
         _in_turn(made, count, np.random.default_rng(seed)) if strategy == "clusters" else _of_each(usable, made, count)

@@ -80,20 +80,20 @@ def shift_groups(xy_um: NDArray[np.floating], reach_um: float) -> ShiftGroups:
 def grouped_places(session: CollectionSession, reach_um: float) -> dict[str, int]:
     """Groups of a session's holes by their names, from 1; those of each grid and registration apart.
 
-    Holes without a stage position, and those labelled not to be acquired, have none.
+    Points that are labelled to be acquired count as holes: a Navigator file knows no others. Holes without a stage
+    position, those labelled not to be acquired, and points that stand for several holes each have no group.
 
     Raises
     ------
     BadInput
         When the reach is no positive number.
     """
-    labels = session.labels
-    refused = labels["subject"][(labels["label"] == "acquire") & (labels["value"] == "0")]
-    places = session.places
-    holes = places[
-        (places["kind"] == "hole") & places[["stage_x_um", "stage_y_um"]].notna().all(axis=1)
-        & ~places["place"].isin(refused)
-    ]  # fmt: skip
+    labels, places = session.labels, session.places
+    said = labels[(labels["subject_kind"] == "place") & (labels["label"] == "acquire")]
+    wanted, refused = (places["place"].isin(said["subject"][said["value"] == value]) for value in "10")
+    several = places["extra"].str.contains('"HoleArray"', regex=False, na=False)
+    own = ((places["kind"] == "hole") & ~refused) | ((places["kind"] == "point") & wanted & ~several)
+    holes = places[own & places[["stage_x_um", "stage_y_um"]].notna().all(axis=1)]
     groups: dict[str, int] = {}
     first = 1
     for _, some in holes.groupby(["grid", "registration"], dropna=False, sort=False):

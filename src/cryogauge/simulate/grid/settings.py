@@ -80,7 +80,8 @@ class GridSettings:
     foil_rotation_deg
         Direction of the rows of holes against those of the mesh.
     ice_nm
-        Thickness in the middle of a usual hole.
+        Thickness in the middle of a hole of a usual square, away from the bars. Near them, and in the pools of some
+        squares, it is more, so that the median over a grid's holes is more.
     ice_gradient_nm, ice_square_nm, ice_hole_nm
         Standard deviations of the thickness: a slow change over the grid, from square to square, from hole to hole.
     meniscus_nm
