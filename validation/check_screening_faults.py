@@ -1,7 +1,8 @@
 """Screening sessions under faults and kills: what is lost?
 
 Sessions on simulated grids with faults of every kind at random commands, each in a process that is killed again and
-again, until it says that it is finished. Their exposures are small and not judged, since nothing of that is at stake.
+again, until it says that it is finished. Half of the sessions reach neighbouring holes by image shift, which a
+connection that is set up anew has lost. Their exposures are small and not judged, since nothing of that is at stake.
 Lost is an exposure that was planned and is not there, whose picture cannot be read, or whose place was exposed twice.
 """
 
@@ -60,11 +61,15 @@ def _stricken(folder: Path, session: int) -> Counter[str]:
     """One session, taken up again until it is finished: its faults, kills, exposures kept and lost."""
     rng = np.random.default_rng([session, 23])
     totals: Counter[str] = Counter()
+    by_shift = session % 2 == 1
     grids = {1: GridSettings(pattern="R2/2"), 2: GridSettings(pattern="R2/2", foil="gold")}
     for attempt in range(60):
         options = {"seed": session, "memory": str(folder / "memory.jsonl"), "fault_rates": _RATES}
-        wanted = simulated_session(grids, 64, options, squares={"count": 3, "strategy": "spread"},
-                          holes={"count": 8, "strategy": "spread"})  # fmt: skip
+        wanted = simulated_session(
+            grids, 64, options, squares={"count": 3, "strategy": "spread"},
+            holes={"count": 8, "strategy": "together" if by_shift else "spread"},
+            pace={"by_shift_um": 8.0 if by_shift else 0.0},
+        )  # fmt: skip
         killed_after_s = float(rng.uniform(0.1, 6.0)) if attempt < 6 else None
         finished = _in_a_process(wanted, folder, killed_after_s, attempt)
         if finished:

@@ -4,7 +4,9 @@ Of each grid one picture of many squares and one of one square are taken, both a
 nearly off, at a place, a pixel size, a dose and a defocus that its seed draws; no seed chose anything in the finders. A
 square must be found when it lies in the picture whole and was not cut by the rim of the grid; a hole when it lies whole
 in picture and square and its film is there. What is cut may be found. Squares whose ice nothing is seen through are
-found as squares, but holes are not looked for in them.
+found as squares, but holes are not looked for in them. Precision and recall are of all that is found, whatever the
+finders say of it. Of the holes that are called targets, which are those that a session exposes, both are told apart:
+the sought ones whose ice is intact are to be targets, but a target keeps away from bars, so that some never are.
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from validation.targets import Count, count
 
 FIGURES = (
     "square_precision_recall", "square_precision", "square_recall", "hole_precision_recall", "hole_precision",
-    "hole_recall", "hole_position_error_px", "lacey_refused",
+    "hole_recall", "hole_target_precision", "hole_target_recall", "hole_position_error_px", "lacey_refused",
 )  # fmt: skip
 _GRIDS, _FEW = 220, 12
 _PATTERNS = (
@@ -40,15 +42,16 @@ _SEEN_INTO = ("intact", "broken", "dry", "cracked", "contaminated")
 
 def run(small: bool = False) -> dict[str, float]:
     """Measure the figures; ``small`` takes few grids."""
-    squares, holes, errors, lacey = Count(), Count(), [], []
+    squares, holes, targets, errors, lacey = Count(), Count(), Count(), [], []
     for seed in range(_FEW if small else _GRIDS):
         grid = _grid(seed)
         squares += _squares(grid, seed)
         if grid.pattern.lattice == "lacey":
             lacey.append(_refused(grid, seed))
         else:
-            one, error = _holes(grid, seed)
+            one, as_targets, error = _holes(grid, seed)
             holes += one
+            targets += as_targets
             errors.append(error)
             if one.smaller < 0.9:
                 print(f"     grid {seed} ({grid.settings.pattern}, {grid.settings.foil}): {one}")
@@ -56,7 +59,8 @@ def run(small: bool = False) -> dict[str, float]:
         "square_precision_recall": squares.smaller, "square_precision": squares.precision,
         "square_recall": squares.recall, "squares_sought": squares.sought,
         "hole_precision_recall": holes.smaller, "hole_precision": holes.precision, "hole_recall": holes.recall,
-        "holes_sought": holes.sought, "hole_position_error_px": float(np.nanmedian(errors)),
+        "holes_sought": holes.sought, "hole_target_precision": targets.precision, "hole_target_recall": targets.recall,
+        "hole_position_error_px": float(np.nanmedian(errors)),
         "lacey_refused": float(np.mean(lacey)),
     }  # fmt: skip
 
@@ -143,24 +147,23 @@ def _medium(grid: SimulatedGrid, seed: int) -> tuple[_Picture, pd.DataFrame] | N
     return picture, holes.assign(sought=whole & (holes["edge_um"] > 0) & there & ~thick)[near & there]
 
 
-def _holes(grid: SimulatedGrid, seed: int) -> tuple[Count, float]:
+def _holes(grid: SimulatedGrid, seed: int) -> tuple[Count, Count, float]:
     made = _medium(grid, seed)
     if made is None:
-        return Count(), float("nan")
+        return Count(), Count(), float("nan")
     picture, holes = made
     found = find_holes(picture.image).table
     at, sought = picture.places(holes), holes["sought"].to_numpy(bool)
-    flags = np.array([not {"partial", "near_bar", "torn"} & set(f) for f in found["flags"].tolist()], bool)
-    xy = found.loc[flags, ["x_px", "y_px"]].to_numpy(float)
     every = found[["x_px", "y_px"]].to_numpy(float)
     within = 0.25 * grid.pattern.hole_um * 1e4 / picture.view.pixel_size_A
-    recall, precision = count(every, at[sought], at[~sought], within), count(xy, at[sought], at[~sought], within)
     if len(every) and sought.any():
         apart = np.linalg.norm(at[sought][:, None] - every[None], axis=2).min(1)
         error = float(np.median(apart[apart < within])) if (apart < within).any() else float("nan")
     else:
         error = float("nan")
-    return Count(recall.sought, recall.hit, precision.found, precision.right), error
+    targets = every[found["target"].to_numpy(bool)]
+    intact = sought & (holes["kind"] == "intact").to_numpy()
+    return count(every, at[sought], at[~sought], within), count(targets, at[intact], at[~intact], within), error
 
 
 def _refused(grid: SimulatedGrid, seed: int) -> bool:

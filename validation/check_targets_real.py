@@ -54,11 +54,9 @@ def _compare(path: Path, what: str, marks: pd.DataFrame) -> Count:
     if what == "square":
         squares = find_squares(picture)
         found, within = squares.table, 0.3 * squares.side_px
-        clear = ~found["partial"].to_numpy(bool)
     else:
         holes = find_holes(picture)
         found, within = holes.table, 0.3 * holes.diameter_px
-        clear = np.array([not {"partial", "near_bar"} & set(f) for f in found["flags"].tolist()], bool)
     places = found[["x_px", "y_px"]].to_numpy(float)
     if len(places) == 0:
         return Count(int(whole.sum()), 0, 0, 0)
@@ -67,5 +65,5 @@ def _compare(path: Path, what: str, marks: pd.DataFrame) -> Count:
     near_cut = np.zeros(len(places), bool)
     if (~whole).any():
         near_cut = np.linalg.norm(places[:, None] - xy[~whole][None], axis=2).min(1) < within / 0.3
-    precision = count(places[clear & ~near_cut], xy[whole], xy[~whole], within)
+    precision = count(places[~near_cut], xy[whole], xy[~whole], within)
     return Count(recall.sought, recall.hit, precision.found, precision.right)

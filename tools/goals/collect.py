@@ -23,6 +23,8 @@ FIGURES: tuple[Figure, ...] = (
         ("hole_precision_recall", "the smaller of precision and recall of holes", "", ">= 0.97", _GRIDS),
         ("hole_precision", "holes found that are holes", "", "", _GRIDS),
         ("hole_recall", "whole holes found", "", "", _GRIDS),
+        ("hole_target_precision", "holes called targets that are holes", "", "", _GRIDS),
+        ("hole_target_recall", "whole holes of intact ice that are called targets", "", "", _GRIDS),
         ("hole_position_error_px", "median distance of a found hole from the true one", "px", "", _GRIDS),
         ("lacey_refused", "lacey films said to have no lattice", "", "", _GRIDS),
         (
@@ -69,6 +71,7 @@ FIGURES: tuple[Figure, ...] = (
         "Unattended screening",
         ("screening_rank", "Spearman's ρ of the ranking with the grids' true quality", "", ">= 0.9", _SCREENED),
         ("screening_rank_error", "standard error of that mean", "", "", _SCREENED),
+        ("screening_rank_by_yield", "the same with the particles in holes that resolve 4 Å", "", "", _SCREENED),
         ("screening_hours", "time of a session of eleven grids at the microscope", "h", "", _SCREENED),
         ("fault_lost", "exposures lost or taken twice under injected faults and kills", "", "<= 0", _STRUCK),
         (

@@ -20,8 +20,9 @@ from cryogauge.imaging.dose import speed_squared
 from cryogauge.imaging.transforms import frequency_radius, irfft2, rfft2
 from cryogauge.records import BadInput
 
-#: Mean free path of electrons for inelastic scattering in vitreous ice at 300 kV. Published values reach from about
-#: this to the 3950 Å of Rice et al., J. Struct. Biol. 204, 38 (2018); they depend on the objective aperture.
+#: Mean free path of electrons in vitreous ice at 300 kV until they are lost to a filtered image, by an inelastic event
+#: or past the objective aperture. By inelastic events alone it is the 3950 Å of Rice et al., J. Struct. Biol. 204, 38
+#: (2018), which measure thickness by the filter's slit.
 INELASTIC_MEAN_FREE_PATH_A = 3100.0
 
 
@@ -139,7 +140,9 @@ def _filtered(image: NDArray[np.generic], gain: NDArray[np.float64]) -> NDArray[
 
 
 def inelastic_mean_free_path_A(voltage_kV: float = 300.0) -> float:
-    """Mean free path for inelastic scattering in vitreous ice, scaled from 300 kV by the square of the speed."""
+    """Mean free path in vitreous ice until an electron is lost to a filtered image (by inelastic scattering and, less,
+    past the aperture), scaled from 300 kV by the square of the speed.
+    """
     return INELASTIC_MEAN_FREE_PATH_A * speed_squared(voltage_kV) / speed_squared(300.0)
 
 

@@ -69,7 +69,11 @@ IMAGES = (
     Column("pixel_size_A", "positive", "edge of a pixel on the specimen"),
     Column("height_px", "positive", "rows"),
     Column("width_px", "positive", "columns"),
-    Column("stage_x_um", "number", "stage when it was taken, which is where the picture's centre lies"),
+    Column(
+        "stage_x_um",
+        "number",
+        "stage when it was taken; there the picture's centre lies, but for image shift, which notes tell",
+    ),
     Column("stage_y_um", "number", "the same along y"),
     Column("stage_z_um", "number", "the same along z"),
     Column("tilt_deg", "number", "stage tilt"),

@@ -1,6 +1,7 @@
 """Sessions of EPU, SmartScope, CryoRL, and SerialEM's metadata of images, made small and real."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,17 @@ def test_a_session_of_epu(tmp_path):
     write_session(tmp_path / "shared", session)
     assert check_session(tmp_path / "shared") == []
     assert (read_session(tmp_path / "shared").images["file"] != "").all()
+
+
+def test_holes_that_epu_exposed_by_image_shift_are_told(tmp_path):
+    first = epu_files.write(tmp_path / "session", "exposure")
+    epu_files.write(tmp_path / "session", "exposure", 1)
+    assert not import_session([tmp_path / "session"]).about.notes  # one hole, twice
+    for suffix in (".mrc", ".xml"):
+        path = first.with_suffix(suffix)
+        shutil.copy(path, path.with_name(path.name.replace("FoilHole_200", "FoilHole_201")))
+    (note,) = import_session([tmp_path / "session"]).about.notes
+    assert note.startswith("2 holes were exposed by image shift")
 
 
 def test_the_driver_that_watches_epu_reads_the_same(tmp_path):
@@ -181,6 +193,15 @@ def test_an_mdoc_with_its_stack(tmp_path):
     written = write_session(tmp_path / "shared", session)
     assert (written.images["file"] != "").all()
     assert check_session(tmp_path / "shared") == []
+
+
+def test_pictures_of_an_mdoc_that_image_shift_moved_are_told(tmp_path):
+    section = "[ZValue = {}]\nStagePosition = 100 50\nImageShift = {}\nPixelSpacing = 2\n\n"
+    path = tmp_path / "multishot.mdoc"
+    shifts = ("5.2 -3.1", "0 0", "-4.8 3.3")
+    path.write_text("ImageSize = 8 6\n\n" + "".join(section.format(n, shift) for n, shift in enumerate(shifts)))
+    (note,) = import_session([path]).about.notes
+    assert note.startswith("multishot.mdoc: 2 pictures were taken with image shift")
 
 
 def test_what_is_of_no_known_kind_is_refused(tmp_path):

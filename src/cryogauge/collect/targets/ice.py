@@ -12,8 +12,7 @@ def ice_from_filter_nm(unfiltered: ArrayLike, filtered: ArrayLike, mean_free_pat
     unfiltered, filtered
         Intensities of the same place and dose without and with the slit, the camera's offset taken off.
     mean_free_path_nm
-        Inelastic mean free path λ in nm: about 395 at 300 kV (Rice et al., J. Struct. Biol. 204, 38, 2018), or
-        ``cryogauge.imaging.detector.inelastic_mean_free_path_A`` / 10.
+        Inelastic mean free path λ in nm: about 395 at 300 kV (Rice et al., J. Struct. Biol. 204, 38, 2018).
 
     Returns
     -------

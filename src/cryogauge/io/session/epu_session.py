@@ -69,6 +69,15 @@ def import_epu(folder: Path, grid: str | None = None) -> CollectionSession:
             key = (level, square if level == "square" else hole)
             if key not in latest or latest[key]["recorded_at"] <= row["recorded_at"]:
                 latest[key] = row
+    by_place: dict[tuple[float, float], set[str]] = {}
+    for row in (each for each in images if each["level"] == "exposure"):
+        at = (round(row["stage_x_um"], 2), round(row["stage_y_um"], 2))
+        by_place.setdefault(at, set()).add(_hole(row["image"]))
+    if several := sum(len(holes) for holes in by_place.values() if len(holes) > 1):
+        notes.append(
+            f"{several} holes were exposed by image shift, several from one place of the stage: their exposures have "
+            "that place, and their centres lie beside it"
+        )
     if not images:
         raise BadInput(f"{folder} has no picture that can be used", notes[0] if notes else "give an EPU session")
     return CollectionSession(
@@ -93,8 +102,13 @@ def latest_squares(folder: Path, session: CollectionSession) -> dict[str, str]:
 def _names(path: Path) -> tuple[str, str]:
     """Square and hole of a picture, as names say."""
     square = next(part for part in path.parts if part.startswith("GridSquare_"))
-    hole = re.match(r"FoilHole_\d+", path.name)
-    return square, hole[0] if hole else ""
+    return square, _hole(path.name)
+
+
+def _hole(name: str) -> str:
+    """Hole of a picture, as its name says; empty for none."""
+    hole = re.match(r"FoilHole_\d+", name)
+    return hole[0] if hole else ""
 
 
 def _image(path: Path, level: str) -> tuple[dict[str, Any], Picture | None]:

@@ -60,6 +60,11 @@ def import_mdoc(path: Path, grid: str | None = None) -> CollectionSession:
             pictures[name] = Picture(stack, section.number)
     if not rows:
         raise BadInput(f"{path} has no section that can be used: {notes[-1]}", "copy it again")
+    if shifted := sum(_is_shifted(each) for each in mdoc.sections if each.kind != "MontSection"):
+        notes.append(
+            f"{path.name}: {shifted} pictures were taken with image shift, in units that the file does not relate to "
+            "the stage: their positions are the stage's, and their centres lie beside these"
+        )
     voltage = _number(mdoc.entries, "Voltage", path.name)
     return CollectionSession(
         About(title=stem, voltage_kV=voltage if voltage > 0 else np.nan, sources=(path.name,), notes=tuple(notes)),
@@ -104,6 +109,13 @@ def _row(mdoc: Mdoc, section: MdocSection) -> dict[str, Any]:
         "source": base_name(entries.get("SubFramePath", "")) or base_name(entries.get("ImageFile", "")),
         "extra": json.dumps({k: v for k, v in section.entries.items() if k not in _OWN}, ensure_ascii=False),
     }
+
+
+def _is_shifted(section: MdocSection) -> bool:
+    try:
+        return any(float(value) != 0 for value in section.entries.get("ImageShift", "").split())
+    except ValueError:
+        return False
 
 
 def _number(entries: dict[str, str], key: str, where: str) -> float:
