@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cryogauge.collect.judge.batch import find_exposures
+from cryogauge.collect.judge.batch import find_exposures, judge_batch
+from cryogauge.collect.judge.classify import SHIPPED
 from cryogauge.collect.judge.judge import EXPOSURE_COLUMNS, JudgeSettings
 from cryogauge.collect.judge.page import write_exposures
 from cryogauge.records import BadInput
@@ -30,6 +31,17 @@ def test_what_stands_for_no_exposure_is_refused(tmp_path, named):
     said = {"missing.mrc": "does not exist", "nothing*.mrc": "no exposure matches", "empty": "no exposures in"}[named]
     with pytest.raises(BadInput, match=said):
         find_exposures([str(tmp_path / named)])
+
+
+def test_what_every_exposure_would_fail_by_is_told_once(tmp_path, monkeypatch):
+    (tmp_path / "bare.safetensors").write_bytes(SHIPPED.read_bytes())
+    other = SHIPPED.with_name("class-grader.safetensors")
+    for weights, said in ((tmp_path / "bare.safetensors", "have no model card"), (other, "not of")):
+        with pytest.raises(BadInput, match=said):
+            next(judge_batch({}, tmp_path, JudgeSettings(), weights), None)
+    monkeypatch.setenv("CRYOGAUGE_CTFFIND", "/nowhere/ctffind")
+    with pytest.raises(BadInput, match="CTFFIND is not on the PATH"):
+        next(judge_batch({}, tmp_path, JudgeSettings(ctf="ctffind"), SHIPPED), None)
 
 
 def row(name, score, picture):

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cryogauge import __version__
+from cryogauge.collect.judge.classify import judge_card
+from cryogauge.collect.judge.ctffind import needed_ctffind
 from cryogauge.collect.judge.exposure import EXPOSURE_SUFFIXES, Exposure, read_exposure
 from cryogauge.collect.judge.judge import EXPOSURE_COLUMNS, JudgeSettings, judge_exposure
 from cryogauge.collect.judge.pictures import exposure_picture, spectrum_picture
@@ -110,8 +112,9 @@ def judge_batch(
     Raises
     ------
     BadInput
-        When ledger or weights cannot be used.
+        When ledger or weights cannot be used, or CTFFIND is wanted and not installed.
     """
+    check_judge(settings, weights)
     used = {**asdict(settings), "model": None, "version": __version__, "columns": EXPOSURE_COLUMNS}
     if settings.gain is not None:
         used["gain"] = content_key(settings.gain)
@@ -134,6 +137,13 @@ def judge_batch(
             artefacts=lambda item, key: [name for name in _files(key).values() if (item.out / name).exists()],
             workers=workers,
         )  # fmt: skip
+
+
+def check_judge(settings: JudgeSettings, weights: Path) -> None:
+    """Refuse by ``BadInput`` what else each exposure would fail by: wrong weights, a CTFFIND that is not there."""
+    judge_card(weights)
+    if settings.ctf == "ctffind":
+        needed_ctffind()
 
 
 def fits_of_table(path: Path) -> dict[str, AstigmaticFit]:

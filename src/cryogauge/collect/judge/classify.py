@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cryogauge.collect.judge.network import NAME, PICTURE_PX, micrograph_network
 from cryogauge.imaging.fourier import fourier_bin
-from cryogauge.learn.weights import checksum, load_weights, read_card
+from cryogauge.learn.weights import ModelCard, checksum, load_weights, read_card
 from cryogauge.records import BadInput
 from cryogauge.simulate.micrographs import MICROGRAPH_CLASSES
 
@@ -63,6 +63,14 @@ def small_picture(image: NDArray[np.floating], pixel_size_A: float = float("nan"
     if pixel_size_A > 0:
         factor = max(factor, min(_FINEST_A / pixel_size_A, min(image.shape) / _LEAST_PX))
     return fourier_bin(image, factor) if factor > 1.01 else np.asarray(image, dtype=np.float32)
+
+
+def judge_card(path: Path) -> ModelCard:
+    """The card of weights of a micrograph judge; raises ``BadInput`` when they are of something else."""
+    card = read_card(path)
+    if card.name != NAME:
+        raise BadInput(f"the weights {path} are of {card.name}, not of {NAME}", "give those of a micrograph judge")
+    return card
 
 
 def classify(picture: NDArray[np.generic], model: Path | None = None) -> Opinion:
@@ -127,9 +135,7 @@ def opinions(network: "nn.Module", pictures: Sequence[NDArray[np.float32]]) -> N
 
 @lru_cache(maxsize=2)
 def _network(path: Path, content: str) -> "tuple[nn.Module, float]":  # the content tells what a path holds in turn
-    card = read_card(path)
-    if card.name != NAME:
-        raise BadInput(f"the weights {path} are of {card.name}, not of {NAME}", "give those of a micrograph judge")
+    card = judge_card(path)
     network = micrograph_network()
     load_weights(network, path)
     return network.eval(), card.settings.get("temperature", 1.0)

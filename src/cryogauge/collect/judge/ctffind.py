@@ -28,6 +28,16 @@ def find_ctffind() -> str | None:
     return next((path for path in map(shutil.which, (named,) if named else _NAMES) if path), None)
 
 
+def needed_ctffind() -> str:
+    """Path of the program; raises ``BadInput`` where there is none."""
+    program = find_ctffind()
+    if program is None:
+        raise BadInput(
+            "CTFFIND is not on the PATH", "install it, say by CRYOGAUGE_CTFFIND where it is, or use --ctf own"
+        )
+    return program
+
+
 def ctffind(
     image: NDArray[np.floating], pixel_size_A: float, *, voltage_kV: float, cs_mm: float, amplitude_contrast: float
 ) -> AstigmaticFit:
@@ -47,11 +57,7 @@ def ctffind(
     Retryable
         When it fails, or leaves no result.
     """
-    program = find_ctffind()
-    if program is None:
-        raise BadInput(
-            "CTFFIND is not on the PATH", "install it, say by CRYOGAUGE_CTFFIND where it is, or use --ctf own"
-        )
+    program = needed_ctffind()
     finest = max(2.2 * pixel_size_A, 3.0)
     with tempfile.TemporaryDirectory(prefix="cryogauge-ctf-") as scratch:
         folder = Path(scratch)

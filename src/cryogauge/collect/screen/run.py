@@ -13,6 +13,7 @@ from cryogauge import __version__
 from cryogauge.collect.drivers.guard import Guarded
 from cryogauge.collect.drivers.journal import loaded_slot, read_journal
 from cryogauge.collect.drivers.registry import open_microscope
+from cryogauge.collect.judge.batch import check_judge
 from cryogauge.collect.judge.classify import SHIPPED
 from cryogauge.collect.screen.by_shift import in_turn
 from cryogauge.collect.screen.expose import EXPOSURES, expose_hole, judge_exposures
@@ -87,7 +88,9 @@ def screen(
         When driver, settings or folder cannot be used, or another run uses the folder. Whatever happens once the
         session runs ends it with a sentence and a page; a mistake of the program itself is raised again after that.
     """
-    weights = checksum(SHIPPED if settings.judge.model is None else Path(settings.judge.model))
+    model = SHIPPED if settings.judge.model is None else Path(settings.judge.model)
+    weights = checksum(model)
+    check_judge(settings.judge, model)
     (folder / EXPOSURES).mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         ledger = opened.enter_context(Ledger(folder / "ledger.sqlite"))

@@ -293,8 +293,10 @@ class SimulatedMicroscope:
     # ------------------------------------------------------------------ condition
     def status(self) -> Status:
         """See :class:`Microscope`."""
-        self._answer()
-        return Status(self._filling, pumping=False, valves_open=True, vacuum_ready=True, temperature_K=88.0)
+        self._begin()
+        told = Status(self._filling, pumping=False, valves_open=True, vacuum_ready=True, temperature_K=88.0)
+        self._end()
+        return told
 
     def arrivals(self) -> list[Exposure]:
         """It takes no pictures by itself."""
