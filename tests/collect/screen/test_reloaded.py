@@ -111,20 +111,27 @@ def test_a_grid_that_stayed_lies_as_it_did(tmp_path):
     assert exposed_twice(tmp_path) == []
 
 
-def test_a_grid_that_people_exchanged_during_a_pause_is_brought_back(tmp_path, monkeypatch):
-    bench, paused = Reloading(tmp_path), []
+def exchanged_in_a_pause(bench, monkeypatch, after):
+    """A session that is paused once so many exposures are judged, while somebody loads the other grid."""
+    judged = []
 
     def pausing(*given):
-        if not paused and len(places_exposed(tmp_path)) == 6:
-            paused.append(orders.pause(tmp_path, "Ada"))
+        judged.append(1)
+        if len(judged) == after:
+            orders.pause(bench.folder, "Ada")
         return judge(*given)
 
     def somebody_loads_another(_):
         bench.scope.driver.load_grid(2)
-        orders.go_on(tmp_path, "Ada")
+        orders.go_on(bench.folder, "Ada")
 
     monkeypatch.setattr("cryogauge.collect.screen.session.time.sleep", somebody_loads_another)
-    assert bench.run(plan(tmp_path), replace(EYES, judge=pausing)).finished
+    assert bench.run(plan(bench.folder), replace(EYES, judge=pausing)).finished
+
+
+def test_a_grid_that_people_exchanged_during_a_pause_is_brought_back(tmp_path, monkeypatch):
+    bench = Reloading(tmp_path)
+    exchanged_in_a_pause(bench, monkeypatch, after=6)
     assert "grid 1 is not in the column any more: it is loaded again" in bench.said
     assert any("lies elsewhere than before" in said for said in bench.said)
     named = exposures(tmp_path)["exposure"].str.split("/").str[0].astype(int).value_counts().to_dict()
@@ -134,20 +141,8 @@ def test_a_grid_that_people_exchanged_during_a_pause_is_brought_back(tmp_path, m
 
 
 def test_a_grid_exchanged_while_none_was_worked_on_is_loaded_when_it_is_wanted(tmp_path, monkeypatch):
-    bench, judged = Reloading(tmp_path), []
-
-    def pausing(*given):
-        judged.append(1)
-        if len(judged) == 12:  # the last of the first grid
-            orders.pause(tmp_path, "Ada")
-        return judge(*given)
-
-    def somebody_loads_another(_):
-        bench.scope.driver.load_grid(2)
-        orders.go_on(tmp_path, "Ada")
-
-    monkeypatch.setattr("cryogauge.collect.screen.session.time.sleep", somebody_loads_another)
-    assert bench.run(plan(tmp_path), replace(EYES, judge=pausing)).finished
+    bench = Reloading(tmp_path)
+    exchanged_in_a_pause(bench, monkeypatch, after=12)  # the last of the first grid
     assert not any("is not in the column" in said for said in bench.said)
     assert Counter(slot for slot, _, _ in places_exposed(tmp_path)) == {1: 12, 2: 12}
 
