@@ -12,9 +12,9 @@ const PLOTS = [
   { name: "Motion", unit: "Å", of: (e) => e.motion_A, digits: 1, better: "over the frames" },
   { name: "Particles", unit: "per µm²", of: (e) => e.particles_per_um2, digits: 0 },
   { name: "Score", unit: "", of: (e) => e.score, digits: 2, range: [0, 1], better: "higher is better" },
-  { name: "Class", unit: "", of: (e) => (classes.includes(e.kind) ? classes.indexOf(e.kind) : null), range: [-0.5, 5.5], names: true },
+  { name: "Class", unit: "", of: (e) => (classes.includes(e.kind) ? classes.indexOf(e.kind) : null), range: [-0.5, 6.5], names: true },
 ];
-const classes = ["empty", "crystalline", "contaminated", "no_particles", "decent", "great"];
+const classes = ["empty", "crystalline", "contaminated", "no_particles", "unsure", "decent", "great"];
 const um = (value) => (value === null ? null : value / 10000);
 
 function scaleOf(plot, values) {
@@ -91,7 +91,7 @@ class Plot {
       pen.lineTo(width - MARGIN.right, y(value));
       pen.stroke();
       pen.fillStyle = mute;
-      pen.fillText(plot.names ? ["empty", "crystalline", "dirty", "no particles", "decent", "great"][value] : String(Number(value.toPrecision(3))), this.left - 6, y(value));
+      pen.fillText(plot.names ? ["empty", "crystalline", "dirty", "no particles", "unsure", "decent", "great"][value] : String(Number(value.toPrecision(3))), this.left - 6, y(value));
     }
     if (limit) line(pen, mute, [5, 4], this.left, y(limit), width - MARGIN.right, y(limit));
     let slot = exposures[0]?.exposure.split("/")[0];
