@@ -8,7 +8,8 @@ six, in little more time, was found on sessions of other seeds, on which limits 
 
 Score and quality have forms in common, an exponential for the electrons that ice takes and a yield that saturates
 with the number of particles, with other constants. So the order is also compared with another truth, of which no part
-of the score has the form: the number of particles in holes whose rings reach 4 Å, per hole of the grid.
+of the score has the form: the number of particles, however crowded, in holes whose rings reach 4 Å, per hole of the
+grid.
 
 Earlier rules of the score were each measured once on sessions of their own, six at first and twelve later, and what was
 seen there prompted the next rule; lower seeds than these are of those and of development. To go on until a goal is met
