@@ -4,8 +4,9 @@ Of each grid one picture of many squares and one of one square are taken, both a
 nearly off, at a place, a pixel size, a dose and a defocus that its seed draws; no seed chose anything in the finders. A
 square must be found when it lies in the picture whole and was not cut by the rim of the grid; a hole when it lies whole
 in picture and square and its film is there. What is cut may be found. Squares whose ice nothing is seen through are
-found as squares, but holes are not looked for in them. Precision and recall are of all that is found, whatever the
-finders say of it. Of the holes that are called targets, which are those that a session exposes, both are told apart:
+found as squares, but holes are not looked for in them. Precision and recall are of the same set, all that is
+found, also near bars and borders, but for sites of a lattice that the finder calls torn: these, it says, are no holes.
+Of the holes that are called targets, which are those that a session exposes, both are told apart:
 the sought ones whose ice is intact are to be targets, but a target keeps away from bars, so that some never are.
 """
 
@@ -154,6 +155,7 @@ def _holes(grid: SimulatedGrid, seed: int) -> tuple[Count, Count, float]:
     picture, holes = made
     found = find_holes(picture.image).table
     at, sought = picture.places(holes), holes["sought"].to_numpy(bool)
+    found = found[["torn" not in flags for flags in found["flags"]]]
     every = found[["x_px", "y_px"]].to_numpy(float)
     within = 0.25 * grid.pattern.hole_um * 1e4 / picture.view.pixel_size_A
     if len(every) and sought.any():
