@@ -10,13 +10,16 @@ Of the holes that are called targets, which are those that a session exposes, bo
 the sought ones whose ice is intact are to be targets, but a target keeps away from bars, so that some never are.
 """
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 
 from cryogauge.collect.targets.holes import find_holes
 from cryogauge.collect.targets.squares import find_squares
+from cryogauge.imaging.threads import thread_count
 from cryogauge.simulate.grid import GridSettings, SimulatedGrid, View, grid_image, make_grid
 from validation.targets import Count, count
 
@@ -44,18 +47,19 @@ _SEEN_INTO = ("intact", "broken", "dry", "cracked", "contaminated")
 def run(small: bool = False) -> dict[str, float]:
     """Measure the figures; ``small`` takes few grids."""
     squares, holes, targets, errors, lacey = Count(), Count(), Count(), [], []
-    for seed in range(_FEW if small else _GRIDS):
-        grid = _grid(seed)
-        squares += _squares(grid, seed)
-        if grid.pattern.lattice == "lacey":
-            lacey.append(_refused(grid, seed))
-        else:
-            one, as_targets, error = _holes(grid, seed)
+    with ProcessPoolExecutor(thread_count(), mp_context=get_context("spawn")) as pool:
+        for seed, looked in enumerate(pool.map(_look, range(_FEW if small else _GRIDS))):
+            of_squares, of_holes = looked
+            squares += of_squares
+            if isinstance(of_holes, bool):
+                lacey.append(of_holes)
+                continue
+            one, as_targets, error = of_holes
             holes += one
             targets += as_targets
             errors.append(error)
             if one.smaller < 0.9:
-                print(f"     grid {seed} ({grid.settings.pattern}, {grid.settings.foil}): {one}")
+                print(f"     grid {seed} ({_grid(seed).settings.pattern}): {one}")
     return {
         "square_precision_recall": squares.smaller, "square_precision": squares.precision,
         "square_recall": squares.recall, "squares_sought": squares.sought,
@@ -103,6 +107,13 @@ def _picture(
         slit=bool(rng.random() < 0.3),
     )  # fmt: skip
     return _Picture(view, image)
+
+
+def _look(seed: int) -> tuple[Count, tuple[Count, Count, float] | bool]:
+    """What is found of a grid's squares, and of its holes; of a lacey film, whether it is refused a lattice."""
+    grid = _grid(seed)
+    lacey = grid.pattern.lattice == "lacey"
+    return _squares(grid, seed), _refused(grid, seed) if lacey else _holes(grid, seed)
 
 
 def _squares(grid: SimulatedGrid, seed: int) -> Count:
@@ -155,7 +166,7 @@ def _holes(grid: SimulatedGrid, seed: int) -> tuple[Count, Count, float]:
     picture, holes = made
     found = find_holes(picture.image).table
     at, sought = picture.places(holes), holes["sought"].to_numpy(bool)
-    found = found[["torn" not in flags for flags in found["flags"]]]
+    found = found[~found["flags"].map(lambda flags: "torn" in flags).astype(bool)]
     every = found[["x_px", "y_px"]].to_numpy(float)
     within = 0.25 * grid.pattern.hole_um * 1e4 / picture.view.pixel_size_A
     if len(every) and sought.any():
