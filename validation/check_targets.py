@@ -166,7 +166,7 @@ def _holes(grid: SimulatedGrid, seed: int) -> tuple[Count, Count, float]:
     picture, holes = made
     found = find_holes(picture.image).table
     at, sought = picture.places(holes), holes["sought"].to_numpy(bool)
-    found = found[~found["flags"].map(lambda flags: "torn" in flags).astype(bool)]
+    found = found[np.array(["torn" not in flags for flags in found["flags"].tolist()], dtype=bool)]
     every = found[["x_px", "y_px"]].to_numpy(float)
     within = 0.25 * grid.pattern.hole_um * 1e4 / picture.view.pixel_size_A
     if len(every) and sought.any():
