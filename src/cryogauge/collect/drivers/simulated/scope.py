@@ -294,9 +294,8 @@ class SimulatedMicroscope:
     def status(self) -> Status:
         """See :class:`Microscope`."""
         self._begin()
-        told = Status(self._filling, pumping=False, valves_open=True, vacuum_ready=True, temperature_K=88.0)
         self._end()
-        return told
+        return Status(self._filling, pumping=False, valves_open=True, vacuum_ready=True, temperature_K=88.0)
 
     def arrivals(self) -> list[Exposure]:
         """It takes no pictures by itself."""
