@@ -56,12 +56,12 @@ def why_skip(rows: Iterable[Mapping[str, Any]], rules: SkipRules, what: Literal[
     clusters: dict[str, list[bool]] = {}
     for name, fit_A in fits_looked_for(rows):
         clusters.setdefault(name.split("/")[part], []).append(fit_A <= rules.good_resolution_A)
-    worth = {key: 1 / (1 + (len(good) - 1) * _ALIKE) for key, good in clusters.items()}
-    seen = sum(worth[key] * len(good) for key, good in clusters.items())
-    sure = share_below(sum(worth[key] * sum(good) for key, good in clusters.items()), seen, share)
+    counts = np.array([(sum(good), len(good)) for good in clusters.values()]).reshape(-1, 2)
+    good, total = counts.sum(axis=0)
+    good_worth, worth = counts.T @ (1 / (1 + (counts[:, 1] - 1) * _ALIKE))
+    sure = share_below(good_worth, worth, share)
     if not clusters or sure < confidence:
         return ""
-    good, total = (sum(count(each) for each in clusters.values()) for count in (sum, len))
     where = f"in {len(clusters)} {'holes' if what == 'square' else 'squares'} "
     return (
         f"{good} of {total} exposures {where if total > len(clusters) else ''}fit to {rules.good_resolution_A:g} Å or "

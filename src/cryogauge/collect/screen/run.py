@@ -209,11 +209,9 @@ def _place(orders: Orders, target: str) -> int:
 
 
 def _grid(session: Session, slot: int) -> None:
-    done = False
-    while not done:
+    while True:
         try:
-            _look_over(session, slot)
-            done = True
+            return _look_over(session, slot)
         except Exchanged as error:
             session.log.say(f"{error}: it is loaded again")
         except Skipped as error:
@@ -226,6 +224,7 @@ def _grid(session: Session, slot: int) -> None:
 
 
 def _look_over(session: Session, slot: int) -> None:
+    """Load a grid, find its squares or where they are now, and visit them."""
     log, name = session.log, str(slot)
     _leave_out(session.orders(working=False), name)
     load(session, slot)

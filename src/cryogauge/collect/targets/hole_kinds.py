@@ -76,9 +76,9 @@ def judge_holes(
     cut = np.any((xy < radius_px - 0.5) | (xy > np.array([nx, ny]) - radius_px - 0.5), axis=1)
     torn = _torn(image, xy, radius_px, sign, usual_spread)
     buried = np.asarray(bar_px < -radius_px * factor + 1)
-    if vacuum and float(np.median(level)) > _BRIGHTER * vacuum:
+    if vacuum and (usual := float(np.median(level))) > _BRIGHTER * vacuum:
         raise BadInput(
-            f"the grey value of the bare beam is given as {vacuum:g}, but holes have {float(np.median(level)):.4g}",
+            f"the grey value of the bare beam is given as {vacuum:g}, but holes have {usual:.4g}",
             "give it as this image has it, the camera's offset taken off both",
         )
     ice = ice_from_vacuum_nm(level, vacuum, mean_free_path_nm) if vacuum else np.full(len(xy), np.nan)

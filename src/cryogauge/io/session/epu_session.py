@@ -6,6 +6,7 @@ exposures.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ def import_epu(folder: Path, grid: str | None = None) -> CollectionSession:
     by_place: dict[tuple[float, float], set[str]] = {}
     for row in (each for each in images if each["level"] == "exposure"):
         at = (round(row["stage_x_um"], 2), round(row["stage_y_um"], 2))
+        if math.isnan(sum(at)):
+            continue
         by_place.setdefault(at, set()).add(_hole(row["image"]))
     if several := sum(len(holes) for holes in by_place.values() if len(holes) > 1):
         notes.append(

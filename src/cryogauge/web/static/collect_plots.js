@@ -4,6 +4,11 @@ import { fitColour, kinds, make, number, pageOf, words } from "./collect_live.js
 
 const HEIGHT = 150;
 const MARGIN = { left: 40, right: 10, top: 10, bottom: 16 };
+const labels = {
+  empty: "empty", crystalline: "crystalline", contaminated: "dirty", no_particles: "no particles", unsure: "unsure",
+  decent: "decent", great: "great",
+};
+const classes = Object.keys(labels); // the worst first
 const PLOTS = [
   { name: "CTF fit", unit: "Å", of: (e) => e.ctf_resolution_A, log: true, digits: 1, missing: "no fit", limit: (head) => head.good_A, better: "lower is better" },
   { name: "Defocus", unit: "µm", of: (e) => um(e.defocus_A), beside: (e) => um(e.wanted_A), digits: 2, better: "dashes: wanted" },
@@ -12,9 +17,8 @@ const PLOTS = [
   { name: "Motion", unit: "Å", of: (e) => e.motion_A, digits: 1, better: "over the frames" },
   { name: "Particles", unit: "per µm²", of: (e) => e.particles_per_um2, digits: 0 },
   { name: "Score", unit: "", of: (e) => e.score, digits: 2, range: [0, 1], better: "higher is better" },
-  { name: "Class", unit: "", of: (e) => (classes.includes(e.kind) ? classes.indexOf(e.kind) : null), range: [-0.5, 6.5], names: true },
+  { name: "Class", unit: "", of: (e) => (e.kind in labels ? classes.indexOf(e.kind) : null), range: [-0.5, classes.length - 0.5], names: true },
 ];
-const classes = ["empty", "crystalline", "contaminated", "no_particles", "unsure", "decent", "great"];
 const um = (value) => (value === null ? null : value / 10000);
 
 function scaleOf(plot, values) {
@@ -91,7 +95,7 @@ class Plot {
       pen.lineTo(width - MARGIN.right, y(value));
       pen.stroke();
       pen.fillStyle = mute;
-      pen.fillText(plot.names ? ["empty", "crystalline", "dirty", "no particles", "unsure", "decent", "great"][value] : String(Number(value.toPrecision(3))), this.left - 6, y(value));
+      pen.fillText(plot.names ? labels[classes[value]] : String(Number(value.toPrecision(3))), this.left - 6, y(value));
     }
     if (limit) line(pen, mute, [5, 4], this.left, y(limit), width - MARGIN.right, y(limit));
     let slot = exposures[0]?.exposure.split("/")[0];
